@@ -1,0 +1,30 @@
+//! Every bound, once. The verifier needs bounded loops and copies; users need to know where things are cut.
+
+/// Bytes of argv (all arguments with their terminating NULs) that a record carries. Falco keeps the same amount.
+pub const ARGV_BYTES: usize = 4096;
+/// Bytes of the environment that a record carries when a rule asks for it.
+pub const ENV_BYTES: usize = 4096;
+/// Bytes of one path component including its NUL (`NAME_MAX` + 1).
+pub const COMPONENT_BYTES: usize = 256;
+/// Components of a path that are walked before it is marked truncated.
+pub const PATH_COMPONENTS: usize = 64;
+/// Bytes that one walked path may take in a record (`PATH_MAX`).
+pub const PATH_BYTES: usize = 4096;
+/// Components of a cgroup path that are walked, from the leaf.
+pub const CGROUP_COMPONENTS: usize = 16;
+/// Bytes of the file name given to execve, and of the interpreter's name.
+pub const FILENAME_BYTES: usize = 1024;
+/// Ancestors that a record carries, from the parent upwards.
+pub const ANCESTORS: usize = 20;
+/// Bytes of a task's comm, including the NUL (`TASK_COMM_LEN`).
+pub const COMM_BYTES: usize = 16;
+/// Extents of a user namespace's id map that are looked at (`UID_GID_MAP_MAX_BASE_EXTENTS`); the kernel keeps
+/// longer maps elsewhere, and then the inner id is unknown.
+pub const ID_MAP_EXTENTS: usize = 5;
+/// Bytes for the variable part of a record. One per-CPU scratch value (fixed part and this) stays below the
+/// kernel's bound of 32 KiB for per-CPU map values.
+pub const TAIL_BYTES: usize = 24 * 1024;
+/// Bytes of the ring buffer between kernel and agent.
+pub const RING_BYTES: u32 = 4 * 1024 * 1024;
+/// Terms of the kernel filter: a disjunction of so many conjunctions.
+pub const FILTER_TERMS: usize = 8;

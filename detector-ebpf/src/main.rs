@@ -1,0 +1,3 @@
+//! The in-kernel side.
+#![no_std]
+#![no_main]

@@ -1,0 +1,2 @@
+//! The list of the project's commands.
+fn main() {}
