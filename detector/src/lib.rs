@@ -1,1 +1,21 @@
-//! The agent as a library: tests use its stages without a kernel.
+//! The agent as a library, so that every stage can be tested without a kernel.
+//!
+//! ```text
+//! kernel hook -> record -> decode -> enrich -> rules -> format -> output
+//!    (ebpf)     (common)   (event)                     (alert)   (line)
+//! ```
+//!
+//! Each room knows only what lies before it; `pipeline` alone knows them all. See ARCHITECTURE.md.
+
+pub mod alert;
+pub mod cli;
+pub mod decode;
+pub mod enrich;
+pub mod event;
+pub mod exit_code;
+pub mod format;
+pub mod kernel;
+pub mod output;
+pub mod pipeline;
+pub mod rules;
+pub mod settings;

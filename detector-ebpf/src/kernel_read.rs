@@ -1,0 +1,63 @@
+//! The only place that reads kernel memory. Every read is checked by the kernel (`bpf_probe_read_kernel`), so any
+//! address is allowed and a bad one is an error, never a crash.
+
+use aya_ebpf::helpers::{bpf_probe_read_kernel, generated};
+use detector_common::kernel_offsets::ABSENT;
+
+/// An address in kernel memory.
+pub(crate) type Address = *const u8;
+
+/// Why a fact could not be read.
+#[derive(Clone, Copy)]
+pub(crate) enum Fault {
+    /// This kernel's structs have no such member.
+    Absent,
+    /// The kernel refused the read, or a pointer on the way was null.
+    Read,
+}
+
+/// Reads the member of type `T` at `offset` of the struct at `base`.
+#[inline(always)]
+pub(crate) fn read<T: Copy>(base: Address, offset: u32) -> Result<T, Fault> {
+    if offset == ABSENT {
+        return Err(Fault::Absent);
+    }
+    // SAFETY: bpf_probe_read_kernel checks the address and fails instead of faulting; T is plain data (Copy, and
+    // only integers and raw pointers are asked for).
+    unsafe { bpf_probe_read_kernel(base.wrapping_add(offset as usize).cast::<T>()) }.map_err(|_| Fault::Read)
+}
+
+/// Reads a pointer member; null is a [`Fault`].
+#[inline(always)]
+pub(crate) fn follow(base: Address, offset: u32) -> Result<Address, Fault> {
+    let pointer: Address = read(base, offset)?;
+    if pointer.is_null() { Err(Fault::Read) } else { Ok(pointer) }
+}
+
+/// Address of a member that is embedded in the struct at `base`.
+#[inline(always)]
+pub(crate) fn embedded(base: Address, offset: u32) -> Result<Address, Fault> {
+    if offset == ABSENT { Err(Fault::Absent) } else { Ok(base.wrapping_add(offset as usize)) }
+}
+
+/// Copies the C string at `source` to `destination`; the count includes the NUL.
+///
+/// # Safety
+/// `destination` must be valid for `N` bytes.
+#[inline(always)]
+pub(crate) unsafe fn read_str<const N: usize>(destination: *mut u8, source: Address) -> Result<u32, Fault> {
+    // SAFETY: the caller vouches for the destination; the helper checks the source.
+    let read = unsafe { generated::bpf_probe_read_kernel_str(destination.cast(), N as u32, source.cast()) };
+    if read > 0 { Ok(read as u32) } else { Err(Fault::Read) }
+}
+
+/// Copies `length` bytes of user memory to `destination`.
+///
+/// # Safety
+/// `destination` must be valid for `length` bytes, and the verifier must know an upper bound of `length`.
+#[inline(always)]
+pub(crate) unsafe fn read_user(destination: *mut u8, length: u32, source: u64) -> Result<(), Fault> {
+    // SAFETY: the caller vouches for the destination; the helper checks the source.
+    let status = unsafe { generated::bpf_probe_read_user(destination.cast(), length, source as *const _) };
+    if status == 0 { Ok(()) } else { Err(Fault::Read) }
+}

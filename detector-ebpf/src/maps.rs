@@ -1,0 +1,47 @@
+//! All maps of the object, and the layout of the per-CPU scratch space.
+
+use aya_ebpf::{
+    macros::map,
+    maps::{PerCpuArray, RingBuf},
+};
+use detector_common::{
+    counters::Counter,
+    limits::{RING_BYTES, TAIL_BYTES},
+    record::exec::ExecRecord,
+};
+
+/// Where a record is put together: the BPF stack has 512 bytes.
+#[repr(C)]
+pub(crate) struct Scratch {
+    pub(crate) record: ExecRecord,
+    pub(crate) tail: [u8; TAIL_BYTES],
+}
+
+/// Records for user space.
+#[map]
+pub(crate) static RECORDS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
+
+#[map]
+static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+
+/// One slot per [`Counter`].
+#[map]
+static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::ALL.len() as u32, 0);
+
+/// This CPU's scratch space. Tracepoint programs do not nest on one CPU, so it has one user at a time.
+#[inline(always)]
+pub(crate) fn scratch() -> Option<&'static mut Scratch> {
+    let pointer = SCRATCH.get_ptr_mut(0)?;
+    // SAFETY: the map holds one zero-initialised Scratch per CPU, all bit patterns of which are valid, and the
+    // kernel disables migration while the program runs.
+    Some(unsafe { &mut *pointer })
+}
+
+/// Adds one to a counter of this CPU.
+#[inline(always)]
+pub(crate) fn count(counter: Counter) {
+    if let Some(slot) = COUNTERS.get_ptr_mut(counter as u32) {
+        // SAFETY: a slot of a per-CPU array belongs to this CPU alone.
+        unsafe { *slot = (*slot).wrapping_add(1) };
+    }
+}

@@ -1,0 +1,34 @@
+//! Record bytes to events. Total: any bytes give an event or an error, never a panic, and there is no IO. The bytes
+//! are an allegation, even when they come from our own hooks: recordings come from files.
+
+mod clock;
+mod error;
+mod exec;
+
+pub use clock::BootClock;
+pub use error::DecodeError;
+pub use exec::decode_exec;
+
+use detector_common::{
+    ABI_VERSION,
+    record::{RecordHeader, RecordKind},
+};
+use zerocopy::FromBytes;
+
+use crate::event::ExecEvent;
+
+/// Decodes one record.
+pub fn decode(record: &[u8], clock: BootClock, number: u64) -> Result<ExecEvent, DecodeError> {
+    let (header, _) = RecordHeader::read_from_prefix(record)
+        .map_err(|_| DecodeError::TooShort { needed: size_of::<RecordHeader>(), found: record.len() })?;
+    if header.abi != ABI_VERSION {
+        return Err(DecodeError::OtherAbi { expected: ABI_VERSION, found: header.abi });
+    }
+    if header.size as usize != record.len() {
+        return Err(DecodeError::WrongSize { stated: header.size, found: record.len() });
+    }
+    match RecordKind::from_number(header.kind) {
+        Some(RecordKind::Exec) => decode_exec(record, clock, number),
+        None => Err(DecodeError::UnknownKind { kind: header.kind }),
+    }
+}

@@ -1,0 +1,289 @@
+//! An exec record to an event.
+
+use detector_common::record::exec::{self as record, ExecRecord, SectionKind, known, section_status};
+use zerocopy::FromBytes;
+
+use super::{BootClock, DecodeError};
+use crate::event::{
+    Ancestor, Arguments, Cgroup, Cgroups, Completeness, Container, Credentials, ExecEvent, ExecKind, ExeFlags,
+    ExecutedFile, Namespaces, Origin, Path, Process, StdioKind, Usage,
+};
+
+/// Bytes of a page: `total_vm` counts them. The same on every kernel this agent supports.
+const PAGE_KB: u64 = 4;
+
+/// Decodes a record whose header has been checked.
+pub fn decode_exec(bytes: &[u8], clock: BootClock, number: u64) -> Result<ExecEvent, DecodeError> {
+    let (fixed, tail) = ExecRecord::read_from_prefix(bytes)
+        .map_err(|_| DecodeError::TooShort { needed: size_of::<ExecRecord>(), found: bytes.len() })?;
+    let mut sections = Sections { fixed: &fixed, tail, completeness: Completeness::default() };
+
+    let filename = sections.bytes(SectionKind::Filename)?.map(<[u8]>::to_vec);
+    let interpreter = sections.bytes(SectionKind::Interp)?.map(<[u8]>::to_vec);
+    let exe_path = sections.path(SectionKind::ExePath)?;
+    let cwd = sections.path(SectionKind::Cwd)?;
+    let arguments = sections.arguments(SectionKind::Argv, fixed.task.argc)?.unwrap_or_default();
+    let env = sections.arguments(SectionKind::Env, fixed.task.envc)?;
+    let ancestors = sections.ancestors(clock)?;
+    let cgroups = sections.cgroups()?;
+    let completeness = sections.completeness;
+
+    Ok(ExecEvent {
+        number,
+        time_ns: clock.time_of(fixed.header.boot_ns),
+        boot_ns: fixed.header.boot_ns,
+        cpu: fixed.task.cpu,
+        kind: if filename.is_some() && interpreter.is_some() && filename != interpreter {
+            ExecKind::Script
+        } else {
+            ExecKind::Exec
+        },
+        process: process(&fixed, clock, arguments, env, cwd, filename, interpreter),
+        credentials: credentials(&fixed),
+        namespaces: namespaces(&fixed.namespaces),
+        stdio: has(&fixed, known::STDIO).then(|| fixed.stdio.map(stdio)),
+        usage: Usage {
+            major_faults: fixed.usage.major_faults,
+            minor_faults: fixed.usage.minor_faults,
+            vm_size_kb: fixed.usage.total_vm_pages.saturating_mul(PAGE_KB),
+            fd_limit: fixed.usage.fd_limit,
+        },
+        file: file(&fixed, exe_path)?,
+        ancestors,
+        cgroups,
+        container: Container::default(),
+        completeness,
+    })
+}
+
+const fn has(fixed: &ExecRecord, bit: u64) -> bool {
+    fixed.known & bit != 0
+}
+
+/// Text up to the first NUL.
+fn padded(bytes: &[u8]) -> Vec<u8> {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()
+}
+
+fn process(
+    fixed: &ExecRecord,
+    clock: BootClock,
+    arguments: Arguments,
+    env: Option<Arguments>,
+    cwd: Option<Path>,
+    filename: Option<Vec<u8>>,
+    interpreter: Option<Vec<u8>>,
+) -> Process {
+    let task = &fixed.task;
+    let virtual_id = |id: u32| has(fixed, known::VPIDS).then_some(id);
+    Process {
+        pid: task.pid,
+        old_tid: task.old_tid,
+        vpid: virtual_id(task.vpid),
+        pvpid: virtual_id(task.pvpid),
+        pgid: task.pgid,
+        vpgid: virtual_id(task.vpgid),
+        sid: task.sid,
+        vsid: virtual_id(task.vsid),
+        pidns_level: task.pidns_level,
+        comm: padded(&task.comm),
+        arguments,
+        env,
+        cwd,
+        filename,
+        interpreter,
+        tty: has(fixed, known::TTY).then_some(task.tty),
+        loginuid: has(fixed, known::LOGINUID).then_some(task.loginuid),
+        start_ns: clock.time_of(task.start_boot_ns),
+        pidns_start_ns: has(fixed, known::PIDNS_START).then(|| clock.time_of(task.pidns_init_start_boot_ns)),
+        nr_threads: task.nr_threads,
+    }
+}
+
+fn credentials(fixed: &ExecRecord) -> Credentials {
+    let from = &fixed.credentials;
+    let caps = |bits: u64| has(fixed, known::CAPS).then_some(bits);
+    Credentials {
+        uid: from.uid,
+        euid: from.euid,
+        gid: from.gid,
+        egid: from.egid,
+        inner: has(fixed, known::INNER_IDS).then_some((from.inner_uid, from.inner_gid)),
+        user_ns_level: from.user_ns_level,
+        cap_permitted: caps(from.cap_permitted),
+        cap_effective: caps(from.cap_effective),
+        cap_inheritable: from.cap_inheritable,
+    }
+}
+
+const fn namespaces(from: &record::Namespaces) -> Namespaces {
+    Namespaces {
+        mnt: from.mnt,
+        pid: from.pid,
+        user: from.user,
+        net: from.net,
+        uts: from.uts,
+        ipc: from.ipc,
+        cgroup: from.cgroup,
+    }
+}
+
+/// `S_IFMT` and its values.
+const fn stdio(from: record::StdioFacts) -> StdioKind {
+    match from.mode & 0o170_000 {
+        0 if from.mode == 0 => StdioKind::Closed,
+        0o100_000 | 0o020_000 | 0o060_000 => StdioKind::File,
+        0o040_000 => StdioKind::Directory,
+        0o010_000 => StdioKind::Pipe,
+        0o140_000 => StdioKind::Socket,
+        _ => StdioKind::Other,
+    }
+}
+
+fn file(fixed: &ExecRecord, path: Option<Path>) -> Result<ExecutedFile, DecodeError> {
+    let from = &fixed.exe;
+    let origin = record::Origin::from_number(from.origin)
+        .ok_or(DecodeError::UnknownOrigin { origin: from.origin })?;
+    let time = |sec: i64, nsec: u32| {
+        let sec = u64::try_from(sec).ok().filter(|_| has(fixed, known::TIMES))?;
+        sec.checked_mul(1_000_000_000)?.checked_add(u64::from(nsec))
+    };
+    Ok(ExecutedFile {
+        path,
+        origin: match origin {
+            record::Origin::Unknown => Origin::Unknown,
+            record::Origin::Image => Origin::Image,
+            record::Origin::New => Origin::New,
+            record::Origin::Modified => Origin::Modified,
+            record::Origin::MetadataOnly => Origin::MetadataOnly,
+            record::Origin::Memfd => Origin::Memfd,
+            record::Origin::Tmpfs => Origin::Tmpfs,
+            record::Origin::NotOverlay => Origin::NotOverlay,
+        },
+        flags: ExeFlags(from.flags),
+        ino: from.ino,
+        dev: from.dev,
+        size: from.size,
+        ctime_ns: time(from.ctime_sec, from.ctime_nsec),
+        mtime_ns: time(from.mtime_sec, from.mtime_nsec),
+        mode: from.mode,
+        nlink: from.nlink,
+        uid: from.uid,
+        gid: from.gid,
+        sb_magic: from.sb_magic,
+        root: has(fixed, known::ROOT).then_some((from.root_dev, from.root_sb_magic)),
+        upper_ino: (from.upper_ino != 0).then_some(from.upper_ino),
+    })
+}
+
+/// The variable parts of a record.
+struct Sections<'a> {
+    fixed: &'a ExecRecord,
+    tail: &'a [u8],
+    completeness: Completeness,
+}
+
+impl<'a> Sections<'a> {
+    const fn name(kind: SectionKind) -> &'static str {
+        match kind {
+            SectionKind::Filename => "filename",
+            SectionKind::Interp => "interpreter",
+            SectionKind::ExePath => "exe_path",
+            SectionKind::Cwd => "cwd",
+            SectionKind::Argv => "argv",
+            SectionKind::Env => "env",
+            SectionKind::Ancestors => "ancestors",
+            SectionKind::CgroupUnified => "cgroup_unified",
+            SectionKind::CgroupCpuset => "cgroup_cpuset",
+            SectionKind::CgroupCpu => "cgroup_cpu",
+            SectionKind::CgroupCpuacct => "cgroup_cpuacct",
+            SectionKind::CgroupIo => "cgroup_io",
+            SectionKind::CgroupMemory => "cgroup_memory",
+            SectionKind::CgroupPids => "cgroup_pids",
+        }
+    }
+
+    /// Bytes and completeness of a section; `None` when there is none, or nothing of it could be read.
+    fn get(&mut self, kind: SectionKind) -> Result<Option<(&'a [u8], bool)>, DecodeError> {
+        let name = Self::name(kind);
+        let mut section = self.fixed.sections[kind as usize];
+        if section.status == section_status::SAME_AS {
+            let target = section.same_as;
+            section = *self
+                .fixed
+                .sections
+                .get(usize::from(target))
+                .filter(|other| other.status != section_status::SAME_AS)
+                .ok_or(DecodeError::SectionReference { section: name, target })?;
+        }
+        let offset = usize::from(section.offset);
+        let end = offset + usize::from(section.len);
+        let outside = DecodeError::SectionOutside { section: name, offset, end, tail: self.tail.len() };
+        let bytes = self.tail.get(offset..end).ok_or(outside)?;
+        match section.status {
+            section_status::ABSENT => Ok(None),
+            section_status::COMPLETE => Ok(Some((bytes, true))),
+            section_status::TRUNCATED => {
+                self.completeness.truncated.push(name);
+                Ok(Some((bytes, false)))
+            }
+            section_status::FAILED => {
+                self.completeness.failed.push(name);
+                Ok((!bytes.is_empty()).then_some((bytes, false)))
+            }
+            status => Err(DecodeError::SectionStatus { section: name, status }),
+        }
+    }
+
+    fn bytes(&mut self, kind: SectionKind) -> Result<Option<&'a [u8]>, DecodeError> {
+        Ok(self.get(kind)?.map(|(bytes, _)| bytes))
+    }
+
+    fn path(&mut self, kind: SectionKind) -> Result<Option<Path>, DecodeError> {
+        Ok(self.get(kind)?.map(|(bytes, complete)| Path::from_leaf_first(bytes, complete)))
+    }
+
+    fn arguments(&mut self, kind: SectionKind, given: u32) -> Result<Option<Arguments>, DecodeError> {
+        Ok(self.get(kind)?.map(|(bytes, complete)| Arguments { area: bytes.to_vec(), given, truncated: !complete }))
+    }
+
+    fn ancestors(&mut self, clock: BootClock) -> Result<Vec<Ancestor>, DecodeError> {
+        let Some((bytes, _)) = self.get(SectionKind::Ancestors)? else {
+            return Ok(Vec::new());
+        };
+        let each = bytes.chunks_exact(size_of::<record::Ancestor>());
+        Ok(each
+            .filter_map(|chunk| record::Ancestor::read_from_bytes(chunk).ok())
+            .map(|from| Ancestor {
+                pid: from.pid,
+                tid: from.tid,
+                vpid: from.vpid,
+                sid: from.sid,
+                pgid: from.pgid,
+                euid: from.euid,
+                comm: padded(&from.comm),
+                start_ns: clock.time_of(from.start_boot_ns),
+                start_boot_ns: from.start_boot_ns,
+            })
+            .collect())
+    }
+
+    fn cgroups(&mut self) -> Result<Cgroups, DecodeError> {
+        const HIERARCHIES: [(SectionKind, &str); 7] = [
+            (SectionKind::CgroupUnified, ""),
+            (SectionKind::CgroupCpuset, "cpuset"),
+            (SectionKind::CgroupCpu, "cpu"),
+            (SectionKind::CgroupCpuacct, "cpuacct"),
+            (SectionKind::CgroupIo, "blkio"),
+            (SectionKind::CgroupMemory, "memory"),
+            (SectionKind::CgroupPids, "pids"),
+        ];
+        let mut cgroups = Vec::with_capacity(HIERARCHIES.len());
+        for (kind, controller) in HIERARCHIES {
+            if let Some((bytes, complete)) = self.get(kind)? {
+                cgroups.push(Cgroup { controller, path: Path::from_leaf_first(bytes, complete).bytes, complete });
+            }
+        }
+        Ok(Cgroups(cgroups))
+    }
+}

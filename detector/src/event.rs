@@ -1,0 +1,16 @@
+//! Typed values made from records: plain data, no IO, no kernel types. `None` and [`Origin::Unknown`] mean "could
+//! not tell" and are never folded into a harmless default.
+
+mod container;
+mod exec;
+mod file;
+mod process;
+mod text;
+mod value;
+
+pub use container::{Cgroup, Cgroups, Container, ContainerId};
+pub use exec::{Completeness, ExecEvent, ExecKind};
+pub use file::{ExeFlags, ExecutedFile, Origin};
+pub use process::{Ancestor, Arguments, Credentials, Namespaces, Process, Stdio, StdioKind, Usage};
+pub use text::{Path, lossy};
+pub use value::Value;

@@ -1,0 +1,75 @@
+//! Bytes from the kernel that people read: they are not always UTF-8, and not always whole.
+
+use std::borrow::Cow;
+
+/// A path as the process sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// The bytes. Absolute, except for anonymous files (`memfd:NAME`); starts with `...` where the walk was cut.
+    pub bytes: Vec<u8>,
+    /// Whether the walk reached the root.
+    pub complete: bool,
+}
+
+impl Path {
+    /// Joins components that come leaf first, each ended by a NUL, as the kernel side sends them.
+    #[must_use]
+    pub fn from_leaf_first(components: &[u8], complete: bool) -> Self {
+        let names: Vec<&[u8]> =
+            components.split(|byte| *byte == 0).filter(|name| !name.is_empty()).collect();
+        if let ([only], true) = (names.as_slice(), complete)
+            && only.starts_with(b"memfd:")
+        {
+            return Self { bytes: only.to_vec(), complete };
+        }
+        let mut bytes = Vec::with_capacity(components.len() + 4);
+        if !complete {
+            bytes.extend_from_slice(b"...");
+        }
+        for name in names.iter().rev() {
+            bytes.push(b'/');
+            bytes.extend_from_slice(name);
+        }
+        if bytes.is_empty() {
+            bytes.push(b'/');
+        }
+        Self { bytes, complete }
+    }
+}
+
+/// Text for people: invalid UTF-8 becomes U+FFFD.
+#[must_use]
+pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Path;
+
+    fn join(components: &[u8], complete: bool) -> String {
+        String::from_utf8(Path::from_leaf_first(components, complete).bytes).unwrap()
+    }
+
+    #[test]
+    fn components_are_turned_around() {
+        assert_eq!(join(b"x\0bin\0usr\0", true), "/usr/bin/x");
+    }
+
+    #[test]
+    fn no_components_is_the_root() {
+        assert_eq!(join(b"", true), "/");
+    }
+
+    #[test]
+    fn a_cut_path_says_so() {
+        assert_eq!(join(b"x\0deep\0", false), ".../deep/x");
+        assert_eq!(join(b"", false), "...");
+    }
+
+    #[test]
+    fn memfd_has_no_leading_slash() {
+        assert_eq!(join(b"memfd:x\0", true), "memfd:x");
+        assert_eq!(join(b"memfd:x\0tmp\0", true), "/tmp/memfd:x");
+    }
+}

@@ -1,0 +1,38 @@
+//! Alerts to lines, in Falco's layouts.
+
+mod json;
+mod text;
+pub mod time;
+
+pub use json::{JsonOptions, json};
+pub use text::{message, text};
+
+/// Which time format the text of a line has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum TimeFormat {
+    /// `HH:MM:SS.nnnnnnnnn`, local.
+    #[default]
+    Local,
+    /// `YYYY-MM-DDTHH:MM:SS.nnnnnnnnn+0000`, UTC.
+    Iso8601,
+}
+
+impl TimeFormat {
+    /// The moment in this format.
+    #[must_use]
+    pub fn text(self, ns: u64) -> String {
+        match self {
+            Self::Local => time::local(ns),
+            Self::Iso8601 => time::iso8601(ns),
+        }
+    }
+
+    /// The field that goes into `output_fields` with it.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Local => "evt.time",
+            Self::Iso8601 => "evt.time.iso8601",
+        }
+    }
+}

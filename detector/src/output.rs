@@ -1,0 +1,5 @@
+//! Lines to the outside. Outputs know bytes only.
+
+mod stdout;
+
+pub use stdout::Stdout;
