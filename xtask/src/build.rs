@@ -7,20 +7,13 @@ use crate::build_ebpf;
 use crate::command;
 use crate::workspace::{self, Workspace};
 
-/// Build everything: the eBPF program and the agent (release, static) at `target/detector`.
-#[derive(clap::Args, Default)]
-pub(crate) struct Options {
-    #[command(flatten)]
-    ebpf: build_ebpf::Options,
-}
-
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &build_ebpf::Options) -> Result<()> {
     build(&Workspace::find()?, options)
 }
 
 /// The verb, for other verbs.
-pub(crate) fn build(workspace: &Workspace, options: &Options) -> Result<()> {
-    build_ebpf::build(workspace, &options.ebpf)?;
+pub(crate) fn build(workspace: &Workspace, options: &build_ebpf::Options) -> Result<()> {
+    build_ebpf::build(workspace, options)?;
     let target = agent_target();
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--release", "--package", "detector", "--bin", "detector", "--target", &target]);

@@ -21,7 +21,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     BuildEbpf(build_ebpf::Options),
-    Build(build::Options),
+    /// Build everything: the eBPF program and the agent (release, static) at `target/detector`
+    Build(build_ebpf::Options),
 }
 
 fn main() -> ExitCode {
@@ -35,5 +36,15 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_verbs_do_not_contradict_each_other() {
+        super::Arguments::command().debug_assert();
     }
 }
