@@ -1,2 +1,50 @@
-//! The list of the project's commands.
-fn main() {}
+//! The list of the project's commands: `cargo xtask VERB`, one file per verb.
+mod apt;
+mod build;
+mod build_ebpf;
+mod command;
+mod privilege;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands. Each installs what it needs, and prints every command it runs.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    BuildEbpf(build_ebpf::Options),
+    /// Build everything: the eBPF program and the agent (release, static) at `target/detector`
+    Build(build_ebpf::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().verb {
+        Verb::BuildEbpf(options) => build_ebpf::run(&options),
+        Verb::Build(options) => build::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_verbs_do_not_contradict_each_other() {
+        super::Arguments::command().debug_assert();
+    }
+}
