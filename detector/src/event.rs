@@ -6,6 +6,7 @@ mod exec;
 mod file;
 mod process;
 mod text;
+pub mod time;
 mod value;
 
 pub use container::{Cgroup, Cgroups, Container, ContainerId};

@@ -2,10 +2,11 @@
 
 mod json;
 mod text;
-pub mod time;
 
 pub use json::{JsonOptions, json};
 pub use text::{message, text};
+
+use crate::event::time;
 
 /// Which time format the text of a line has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

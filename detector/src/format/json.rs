@@ -1,10 +1,10 @@
 //! The JSON line of an alert: one object, no spaces, keys sorted bytewise, as Falco 0.39 and later write it. Made
 //! here and nowhere else.
 
-use super::{TimeFormat, text, time};
+use super::{TimeFormat, text};
 use crate::{
     alert::Alert,
-    event::{Value, lossy},
+    event::{Value, lossy, time},
 };
 
 /// Which parts a line has (`json_include_*_property`).

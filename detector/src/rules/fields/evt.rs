@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Argument, Entry, Takes};
-use crate::event::{ExecEvent, Value};
-use crate::format::time;
+use crate::event::{ExecEvent, Value, time};
 
 /// The family's entries.
 pub(super) static FIELDS: &[Entry] = &[

@@ -1,0 +1,49 @@
+//! Records from the ring buffer. Sleeps in epoll until the kernel has something: no polling loop.
+
+use std::os::fd::{AsRawFd, RawFd};
+
+use aya::maps::{MapData, RingBuf};
+use tokio::io::{Interest, unix::AsyncFd};
+
+use super::KernelError;
+
+/// Wakes up when records arrive.
+pub struct RingReader {
+    ring: AsyncFd<Ring>,
+}
+
+struct Ring(RingBuf<MapData>);
+
+impl AsRawFd for Ring {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+impl RingReader {
+    /// Registers the ring with the runtime; must be called inside it.
+    pub fn new(ring: RingBuf<MapData>) -> Result<Self, KernelError> {
+        let ring = AsyncFd::with_interest(Ring(ring), Interest::READABLE).map_err(KernelError::Ring)?;
+        Ok(Self { ring })
+    }
+
+    /// Waits until there may be records.
+    pub async fn ready(&mut self) -> Result<(), KernelError> {
+        let mut guard = self.ring.readable_mut().await.map_err(KernelError::Ring)?;
+        guard.clear_ready();
+        Ok(())
+    }
+
+    /// Hands at most `limit` waiting records to `consume`; the answer is how many there were.
+    pub fn drain(&mut self, limit: usize, mut consume: impl FnMut(&[u8])) -> usize {
+        let ring = &mut self.ring.get_mut().0;
+        let mut count = 0;
+        while count < limit
+            && let Some(record) = ring.next()
+        {
+            consume(&record);
+            count += 1;
+        }
+        count
+    }
+}

@@ -1,0 +1,183 @@
+//! Wires the stages together and stops them in order. The only room that knows them all.
+
+use std::{io, time::Duration};
+
+use detector_common::{
+    counters::Counter,
+    settings::{FilterTerm, Settings as KernelSettings, predicate},
+};
+use log::{info, warn};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    decode::decode,
+    enrich::{HostNamespaces, identify},
+    format::{json, text},
+    kernel::{Counters, Host, Kernel, KernelError, LoadOptions, RingReader},
+    output::Stdout,
+    rules::{Engine, OutputError},
+    settings::Settings,
+};
+
+/// Records taken from the ring in one go before signals are looked at.
+const BATCH: usize = 256;
+/// About a century: "never", for a timer that is not asked for.
+const NEVER: Duration = Duration::from_secs(3_000_000_000);
+
+/// Why the agent cannot run, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The kernel side.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The rules.
+    #[error("cannot use the rule's output: {0}")]
+    Output(#[from] OutputError),
+    /// Signals.
+    #[error("cannot listen to signals: {0}")]
+    Signals(#[source] io::Error),
+    /// Standard output.
+    #[error("cannot write alerts to standard output: {0}; alerts would be lost, so the agent stops")]
+    Stdout(#[source] io::Error),
+}
+
+/// Runs until a signal or the set time stops it.
+pub async fn run(settings: &Settings) -> Result<(), PipelineError> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(PipelineError::Signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(PipelineError::Signals)?;
+
+    let engine = Engine::stock(settings.time_format.field())?;
+    let host = Host::look()?;
+    let mut kernel = Kernel::arm(&host, &load_options(&host, settings))?;
+    let counters = kernel.take_counters()?;
+    let mut ring = RingReader::new(kernel.take_ring()?)?;
+    let log_task = kernel.spawn_log()?;
+    let mut stages = Stages::new(settings, &host, engine);
+    info!("hooks armed: raw tracepoint sched_process_exec, kernel {}", host.kernel_release);
+
+    let stop_after = settings.stop_after_seconds.map_or(NEVER, Duration::from_secs);
+    let stop_at = Instant::now() + stop_after;
+    loop {
+        tokio::select! {
+            biased;
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            () = sleep_until(stop_at), if settings.stop_after_seconds.is_some() => break,
+            ready = ring.ready() => ready?,
+        }
+        while stages.take(&mut ring)? == BATCH {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    // First no more records, then the last ones of them, then the lines.
+    drop(kernel);
+    while stages.take(&mut ring)? > 0 {}
+    stages.stdout.flush().map_err(PipelineError::Stdout)?;
+    if let Some(task) = log_task {
+        task.abort();
+    }
+    report(&stages, &counters);
+    Ok(())
+}
+
+/// What the stock rule can want: a container's process that runs a file of the upper layer.
+fn load_options(host: &Host, settings: &Settings) -> LoadOptions {
+    let wanted = predicate::CONTAINER_LIKE | predicate::UPPER_LAYER;
+    let mut kernel = KernelSettings {
+        term_count: 1,
+        host_mnt_ns: host.mnt_ns,
+        host_pid_ns: host.pid_ns,
+        ..KernelSettings::default()
+    };
+    kernel.terms[0] = FilterTerm { mask: wanted, value: wanted };
+    LoadOptions { settings: kernel, kernel_log: settings.kernel_log }
+}
+
+fn report(stages: &Stages<'_>, counters: &Counters) {
+    let loss = counters.read();
+    let reasons: Vec<String> =
+        Counter::ALL.iter().map(|counter| format!("{}={}", counter.name(), loss.of(*counter))).collect();
+    info!(
+        "stopped: {} records, {} alerts, {} undecodable, lost={} ({})",
+        stages.records,
+        stages.alerts,
+        stages.undecodable,
+        loss.lost(),
+        reasons.join(" ")
+    );
+}
+
+/// From record to line.
+struct Stages<'a> {
+    settings: &'a Settings,
+    namespaces: HostNamespaces,
+    hostname: String,
+    engine: Engine,
+    stdout: Stdout,
+    records: u64,
+    alerts: u64,
+    undecodable: u64,
+}
+
+impl<'a> Stages<'a> {
+    fn new(settings: &'a Settings, host: &Host, engine: Engine) -> Self {
+        Self {
+            settings,
+            namespaces: HostNamespaces { mnt: host.mnt_ns, pid: host.pid_ns },
+            hostname: hostname(),
+            engine,
+            stdout: Stdout::new(settings.buffered_outputs),
+            records: 0,
+            alerts: 0,
+            undecodable: 0,
+        }
+    }
+
+    /// Takes a batch of records through all stages; the answer is how many there were.
+    fn take(&mut self, ring: &mut RingReader) -> Result<usize, PipelineError> {
+        // Read anew for each batch: the time of day can be set while the agent runs.
+        let clock = Host::boot_clock();
+        let mut outcome = Ok(());
+        let taken = ring.drain(BATCH, |record| {
+            if outcome.is_ok() {
+                outcome = self.record(record, clock);
+            }
+        });
+        outcome.map(|()| taken)
+    }
+
+    fn record(&mut self, record: &[u8], clock: crate::decode::BootClock) -> Result<(), PipelineError> {
+        self.records += 1;
+        let mut event = match decode(record, clock, self.records) {
+            Ok(event) => event,
+            Err(error) => {
+                self.undecodable += 1;
+                warn!("record {} cannot be decoded: {error}", self.records);
+                return Ok(());
+            }
+        };
+        event.container.id = identify(&event, self.namespaces);
+        let Some(alert) = self.engine.evaluate(&event) else {
+            return Ok(());
+        };
+        self.alerts += 1;
+        let line = if self.settings.json_output {
+            json(&alert, &self.hostname, &self.settings.json, self.settings.time_format)
+        } else {
+            text(&alert, self.settings.time_format)
+        };
+        self.stdout.write(&line).map_err(PipelineError::Stdout)
+    }
+}
+
+/// `FALCO_HOSTNAME` wins over the system's name, as with Falco.
+fn hostname() -> String {
+    std::env::var("FALCO_HOSTNAME")
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned())
+}
