@@ -1,0 +1,2 @@
+//! The running kernel: what its structs look like, and the hooks that are attached to it.
+pub mod btf;
