@@ -1,7 +1,7 @@
 //! The JSON line of an alert: one object, no spaces, keys sorted bytewise, as Falco 0.39 and later write it. Made
 //! here and nowhere else.
 
-use super::{TimeFormat, text};
+use super::{TimeFormat, message, text};
 use crate::{
     alert::Alert,
     event::{Value, lossy, time},
@@ -32,10 +32,10 @@ pub fn json(alert: &Alert, hostname: &str, options: &JsonOptions, format: TimeFo
     let mut line = Object::new(1024);
     line.key("hostname").string(hostname);
     if options.message {
-        line.key("message").string(&text::message(alert));
+        line.key("message").string(&message(alert));
     }
     if options.output {
-        line.key("output").string(&text::text(alert, format));
+        line.key("output").string(&text(alert, format));
     }
     if options.output_fields {
         line.key("output_fields");

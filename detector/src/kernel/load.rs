@@ -104,7 +104,9 @@ impl Kernel {
             return Ok(None);
         }
         let logger = EbpfLogger::init(&mut self.ebpf).map_err(|error| KernelError::BadObject(with_causes(&error)))?;
-        let mut logger = AsyncFd::with_interest(logger, Interest::READABLE).map_err(KernelError::Ring)?;
+        // SAFETY: the descriptor belongs to the map inside, which lives as long as the AsyncFd and is never replaced.
+        let mut logger = unsafe { AsyncFd::register_with_interest(logger, Interest::READABLE) }
+            .map_err(|error| KernelError::Ring(error.into()))?;
         Ok(Some(tokio::spawn(async move {
             while let Ok(mut guard) = logger.readable_mut().await {
                 guard.clear_ready();

@@ -23,7 +23,9 @@ impl AsRawFd for Ring {
 impl RingReader {
     /// Registers the ring with the runtime; must be called inside it.
     pub fn new(ring: RingBuf<MapData>) -> Result<Self, KernelError> {
-        let ring = AsyncFd::with_interest(Ring(ring), Interest::READABLE).map_err(KernelError::Ring)?;
+        // SAFETY: the descriptor belongs to the map inside, which lives as long as the AsyncFd and is never replaced.
+        let ring = unsafe { AsyncFd::register_with_interest(Ring(ring), Interest::READABLE) }
+            .map_err(|error| KernelError::Ring(error.into()))?;
         Ok(Self { ring })
     }
 

@@ -1,0 +1,16 @@
+//! The only room that talks to the kernel's BPF: finds out what the kernel looks like, loads and attaches the
+//! hooks, and reads their records and counters.
+
+pub mod btf;
+mod counters;
+mod error;
+mod host;
+mod load;
+pub mod offsets;
+mod ring;
+
+pub use counters::{Counters, Loss};
+pub use error::KernelError;
+pub use host::Host;
+pub use load::{Kernel, LoadOptions};
+pub use ring::RingReader;
