@@ -1,4 +1,4 @@
-//! What user space tells the hooks: the filter that the loaded rules allow, and facts about the host.
+//! What user space tells the hooks: the filter that the loaded rules allow, and what else a record shall carry.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -40,10 +40,6 @@ pub struct Settings {
     pub terms: [FilterTerm; FILTER_TERMS],
     /// Number of terms in use; 0 sends nothing.
     pub term_count: u32,
-    /// Inode number of the host's mount namespace (`/proc/1/ns/mnt`).
-    pub host_mnt_ns: u32,
-    /// Inode number of the host's pid namespace (`/proc/1/ns/pid`).
-    pub host_pid_ns: u32,
     /// 1 when records shall carry the environment.
     pub want_env: u32,
 }
@@ -51,9 +47,7 @@ pub struct Settings {
 impl Settings {
     /// Settings that send every exec.
     #[must_use]
-    pub const fn everything(host_mnt_ns: u32, host_pid_ns: u32) -> Self {
-        let mut terms = [FilterTerm { mask: 0, value: 0 }; FILTER_TERMS];
-        terms[0] = FilterTerm { mask: 0, value: 0 };
-        Self { terms, term_count: 1, host_mnt_ns, host_pid_ns, want_env: 0 }
+    pub const fn everything() -> Self {
+        Self { terms: [FilterTerm { mask: 0, value: 0 }; FILTER_TERMS], term_count: 1, want_env: 0 }
     }
 }

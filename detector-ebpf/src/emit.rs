@@ -1,16 +1,18 @@
 //! Hands the finished record to the ring buffer, or counts its loss.
 
-use core::mem::size_of;
+use core::mem::{offset_of, size_of};
 
 use aya_ebpf::helpers::generated::bpf_ringbuf_output;
 use detector_common::{counters::Counter, limits::TAIL_BYTES, record::exec::ExecRecord};
 
 use crate::maps::{RECORDS, Scratch, count};
 
-/// Sends the fixed part and `tail` bytes of the variable part.
+const _: () = assert!(offset_of!(Scratch, tail) == size_of::<ExecRecord>());
+
+/// Sends the fixed part and the used part of the tail.
 #[inline(always)]
-pub(crate) fn emit(scratch: &mut Scratch, tail: u32) {
-    let tail = tail as usize;
+pub(crate) fn emit(scratch: &mut Scratch) {
+    let tail = scratch.work.used as usize;
     // Cannot happen; the comparison bounds the size for the verifier.
     if tail > TAIL_BYTES {
         count(Counter::NoScratch);
@@ -19,8 +21,7 @@ pub(crate) fn emit(scratch: &mut Scratch, tail: u32) {
     let size = size_of::<ExecRecord>() + tail;
     scratch.record.header.size = size as u32;
     let start: *mut Scratch = scratch;
-    // SAFETY: RECORDS is a ring buffer map; size is at most the size of Scratch, whose parts lie back to back
-    // (ExecRecord is a multiple of 8 long, the tail is bytes).
+    // SAFETY: RECORDS is a ring buffer map; the fixed part and the tail lie back to back (asserted above).
     let status = unsafe {
         bpf_ringbuf_output(core::ptr::addr_of!(RECORDS).cast_mut().cast(), start.cast(), size as u64, 0)
     };

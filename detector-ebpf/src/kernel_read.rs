@@ -1,6 +1,8 @@
 //! The only place that reads kernel memory. Every read is checked by the kernel (`bpf_probe_read_kernel`), so any
 //! address is allowed and a bad one is an error, never a crash.
 
+use core::mem::size_of;
+
 use aya_ebpf::helpers::{bpf_probe_read_kernel, generated};
 use detector_common::kernel_offsets::ABSENT;
 
@@ -38,6 +40,26 @@ pub(crate) fn follow(base: Address, offset: u32) -> Result<Address, Fault> {
 #[inline(always)]
 pub(crate) fn embedded(base: Address, offset: u32) -> Result<Address, Fault> {
     if offset == ABSENT { Err(Fault::Absent) } else { Ok(base.wrapping_add(offset as usize)) }
+}
+
+/// Copies a member into the record. On a fault the kernel zeroes the destination, so the caller only has to remember
+/// that it failed; straight into map memory, as each value that is held in a register through a branch doubles
+/// what the verifier must look at.
+#[inline(always)]
+pub(crate) fn copy<T: Copy>(destination: &mut T, base: Address, offset: u32) -> bool {
+    if offset == ABSENT {
+        return false;
+    }
+    let destination: *mut T = destination;
+    // SAFETY: the destination is a T; the helper checks the source.
+    let status = unsafe {
+        generated::bpf_probe_read_kernel(
+            destination.cast(),
+            size_of::<T>() as u32,
+            base.wrapping_add(offset as usize).cast(),
+        )
+    };
+    status == 0
 }
 
 /// Copies the C string at `source` to `destination`; the count includes the NUL.

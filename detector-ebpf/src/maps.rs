@@ -10,12 +10,39 @@ use detector_common::{
     record::exec::ExecRecord,
 };
 
+use crate::capture::{executable::Executable, path::Place};
+
 /// Where a record is put together: the BPF stack has 512 bytes.
 #[repr(C)]
 pub(crate) struct Scratch {
     pub(crate) record: ExecRecord,
     pub(crate) tail: [u8; TAIL_BYTES],
+    pub(crate) work: Work,
 }
+
+/// What the capture keeps between its steps. In memory and not in registers on purpose: what the verifier reads
+/// back from a map is unknown to it, so different ways to the same point look the same and are checked once.
+#[repr(C)]
+pub(crate) struct Work {
+    /// Bytes of the tail in use.
+    pub(crate) used: u32,
+    /// 1 when a section was cut.
+    pub(crate) truncated: u32,
+    /// The executed file.
+    pub(crate) exe: Executable,
+    /// The task's root directory; null where it could not be read.
+    pub(crate) root: Place,
+    /// The place whose path is walked.
+    pub(crate) place: Place,
+    /// The cgroup walked last, and the section it went to.
+    pub(crate) last_cgroup: crate::kernel_read::Address,
+    pub(crate) last_section: u64,
+    /// The process whose parent comes next.
+    pub(crate) current: crate::kernel_read::Address,
+}
+
+// SAFETY: the addresses inside are numbers for the kernel's checked reads, and each CPU has its own Scratch.
+unsafe impl Sync for Scratch {}
 
 /// Records for user space.
 #[map]

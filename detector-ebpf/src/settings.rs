@@ -11,13 +11,8 @@ use detector_common::{
 pub(crate) static OFFSETS: KernelOffsets = KernelOffsets::NONE;
 
 #[unsafe(no_mangle)]
-pub(crate) static SETTINGS: Settings = Settings {
-    terms: [FilterTerm { mask: 0, value: 0 }; FILTER_TERMS],
-    term_count: 0,
-    host_mnt_ns: 0,
-    host_pid_ns: 0,
-    want_env: 0,
-};
+pub(crate) static SETTINGS: Settings =
+    Settings { terms: [FilterTerm { mask: 0, value: 0 }; FILTER_TERMS], term_count: 0, want_env: 0 };
 
 /// One entry of the offset table: `offset!(inode_sb)`.
 macro_rules! offset {

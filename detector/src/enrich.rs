@@ -2,4 +2,4 @@
 
 mod container_id;
 
-pub use container_id::{HostNamespaces, identify};
+pub use container_id::identify;

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     decode::decode,
-    enrich::{HostNamespaces, identify},
+    enrich::identify,
     format::{json, text},
     kernel::{Counters, Host, Kernel, KernelError, LoadOptions, RingReader},
     output::Stdout,
@@ -51,11 +51,11 @@ pub async fn run(settings: &Settings) -> Result<(), PipelineError> {
 
     let engine = Engine::stock(settings.time_format.field())?;
     let host = Host::look()?;
-    let mut kernel = Kernel::arm(&host, &load_options(&host, settings))?;
+    let mut kernel = Kernel::arm(&host, &load_options(settings))?;
     let counters = kernel.take_counters()?;
     let mut ring = RingReader::new(kernel.take_ring()?)?;
     let log_task = kernel.spawn_log()?;
-    let mut stages = Stages::new(settings, &host, engine);
+    let mut stages = Stages::new(settings, engine);
     info!("hooks armed: raw tracepoint sched_process_exec, kernel {}", host.kernel_release);
 
     let stop_after = settings.stop_after_seconds.map_or(NEVER, Duration::from_secs);
@@ -85,12 +85,10 @@ pub async fn run(settings: &Settings) -> Result<(), PipelineError> {
 }
 
 /// What the stock rule can want: a container's process that runs a file of the upper layer.
-fn load_options(host: &Host, settings: &Settings) -> LoadOptions {
+fn load_options(settings: &Settings) -> LoadOptions {
     let wanted = predicate::CONTAINER_LIKE | predicate::UPPER_LAYER;
     let mut kernel = KernelSettings {
         term_count: 1,
-        host_mnt_ns: host.mnt_ns,
-        host_pid_ns: host.pid_ns,
         ..KernelSettings::default()
     };
     kernel.terms[0] = FilterTerm { mask: wanted, value: wanted };
@@ -114,7 +112,6 @@ fn report(stages: &Stages<'_>, counters: &Counters) {
 /// From record to line.
 struct Stages<'a> {
     settings: &'a Settings,
-    namespaces: HostNamespaces,
     hostname: String,
     engine: Engine,
     stdout: Stdout,
@@ -124,10 +121,9 @@ struct Stages<'a> {
 }
 
 impl<'a> Stages<'a> {
-    fn new(settings: &'a Settings, host: &Host, engine: Engine) -> Self {
+    fn new(settings: &'a Settings, engine: Engine) -> Self {
         Self {
             settings,
-            namespaces: HostNamespaces { mnt: host.mnt_ns, pid: host.pid_ns },
             hostname: hostname(),
             engine,
             stdout: Stdout::new(settings.buffered_outputs),
@@ -160,7 +156,7 @@ impl<'a> Stages<'a> {
                 return Ok(());
             }
         };
-        event.container.id = identify(&event, self.namespaces);
+        event.container.id = identify(&event);
         let Some(alert) = self.engine.evaluate(&event) else {
             return Ok(());
         };

@@ -54,6 +54,10 @@ pub mod known {
     pub const ROOT: u64 = 1 << 9;
     /// stdio descriptors.
     pub const STDIO: u64 = 1 << 10;
+    /// Ids of the credentials.
+    pub const IDS: u64 = 1 << 11;
+    /// Owner, mode and link count of the exe.
+    pub const INODE: u64 = 1 << 12;
 }
 
 /// Ids of a task, from `task_struct`, `signal_struct` and `struct pid`.
@@ -158,8 +162,8 @@ pub struct Namespaces {
     pub ipc: u32,
     /// Cgroup namespace.
     pub cgroup: u32,
-    /// Explicit padding.
-    pub reserved: u32,
+    /// Mount namespace of the host's first process, to compare with.
+    pub host_mnt: u32,
 }
 
 /// Facts of an executed file, from the inode that the process sees (on overlayfs the overlay's inode).

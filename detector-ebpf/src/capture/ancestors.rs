@@ -4,73 +4,75 @@ use core::mem::size_of;
 
 use detector_common::{
     limits::{ANCESTORS, TAIL_BYTES},
-    record::exec::{Ancestor, section_status},
+    record::exec::{Ancestor, SectionKind, section_status},
 };
 
 use crate::{
-    capture::task::{Ids, session_and_group},
-    kernel_read::{Address, Fault, follow, read},
+    capture::task::{Ids, outermost_id},
+    kernel_read::{Address, Fault, copy, follow, read},
+    maps::Scratch,
     settings::offset,
+    tail,
 };
 
-/// How much of the tail the ancestors took.
-pub(crate) struct Captured {
-    pub(crate) bytes: u32,
-    pub(crate) status: u16,
-}
+const _: () = assert!(ANCESTORS * size_of::<Ancestor>() <= TAIL_BYTES);
 
 /// Writes the ancestors to the start of the tail, parent first, up to the first process of the host.
 #[inline(always)]
-pub(crate) fn capture(tail: &mut [u8; TAIL_BYTES], task: Address) -> Captured {
-    let slots: *mut Ancestor = tail.as_mut_ptr().cast();
-    let mut current = task;
+pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
+    tail::open(scratch, SectionKind::Ancestors);
+    scratch.work.current = task;
+    let slots: *mut Ancestor = scratch.tail.as_mut_ptr().cast();
     let mut index = 0;
-    let mut status = section_status::TRUNCATED;
     while index < ANCESTORS {
-        match ancestor(current) {
-            Ok(Some((ancestor, leader))) => {
-                // SAFETY: index is below ANCESTORS, and ANCESTORS entries fit into the tail (asserted below); the
-                // tail may be unaligned for Ancestor.
-                unsafe { slots.add(index).write_unaligned(ancestor) };
-                current = leader;
+        // SAFETY: index is below ANCESTORS, and ANCESTORS entries fit into the tail (asserted above), which lies
+        // behind a record of a multiple of 8 bytes, so that they are aligned. All bit patterns are valid.
+        let slot = unsafe { &mut *slots.add(index) };
+        match ancestor(slot, scratch.work.current) {
+            Ok(leader) if leader.is_null() => {
+                tail::close(scratch, SectionKind::Ancestors, section_status::COMPLETE);
+                return;
             }
-            Ok(None) => {
-                status = section_status::COMPLETE;
-                break;
+            Ok(leader) => {
+                scratch.work.current = leader;
+                tail::advance(scratch, size_of::<Ancestor>() as u32);
             }
-            Err(_) => {
-                status = section_status::FAILED;
-                break;
+            Err(fault) => {
+                tail::fail(scratch, SectionKind::Ancestors, fault);
+                return;
             }
         }
         index += 1;
     }
-    Captured { bytes: (index * size_of::<Ancestor>()) as u32, status }
+    tail::close(scratch, SectionKind::Ancestors, section_status::TRUNCATED);
 }
 
-const _: () = assert!(ANCESTORS * size_of::<Ancestor>() <= TAIL_BYTES);
-
-/// The process above `task`, and its thread group leader; `None` above the first process.
+/// Fills the slot with the process above `task`; the answer is its thread group leader, null above the first
+/// process.
 #[inline(always)]
-fn ancestor(task: Address) -> Result<Option<(Ancestor, Address)>, Fault> {
+fn ancestor(slot: &mut Ancestor, task: Address) -> Result<Address, Fault> {
     let parent = follow(task, offset!(task_real_parent))?;
     let leader = follow(parent, offset!(task_group_leader))?;
-    let pid: u32 = read(leader, offset!(task_tgid))?;
-    if pid == 0 {
-        return Ok(None);
+    if read::<u32>(leader, offset!(task_tgid))? == 0 {
+        return Ok(core::ptr::null());
     }
-    let (session, group) = session_and_group(leader);
-    let euid =
-        follow(leader, offset!(task_cred)).and_then(|cred| read(cred, offset!(cred_euid))).unwrap_or(u32::MAX);
-    let ancestor = Ancestor {
-        start_boot_ns: read(leader, offset!(task_start_boottime))?,
-        pid,
-        tid: read(parent, offset!(task_pid))?,
-        vpid: Ids::of(leader).map_or(0, |ids| ids.innermost),
-        sid: session.unwrap_or(0),
-        pgid: group.unwrap_or(0),
-        euid,
-        comm: read(leader, offset!(task_comm))?,
-    };
-    Ok(Some((ancestor, leader)))
+    copy(&mut slot.pid, leader, offset!(task_tgid));
+    copy(&mut slot.tid, parent, offset!(task_pid));
+    copy(&mut slot.start_boot_ns, leader, offset!(task_start_boottime));
+    copy(&mut slot.comm, leader, offset!(task_comm));
+    slot.vpid = 0;
+    slot.sid = 0;
+    slot.pgid = 0;
+    slot.euid = u32::MAX;
+    if let Ok(cred) = follow(leader, offset!(task_cred)) {
+        copy(&mut slot.euid, cred, offset!(cred_euid));
+    }
+    if let Ok(ids) = Ids::of(leader) {
+        copy(&mut slot.vpid, ids.upid, offset!(upid_nr));
+    }
+    if let Ok(signal) = follow(leader, offset!(task_signal)) {
+        outermost_id(&mut slot.sid, signal, offset!(signal_session));
+        outermost_id(&mut slot.pgid, signal, offset!(signal_pgrp));
+    }
+    Ok(leader)
 }

@@ -3,63 +3,73 @@
 
 use detector_common::{
     limits::{ARGV_BYTES, ENV_BYTES, FILENAME_BYTES},
-    record::exec::{SectionKind, Usage, section_status},
+    record::exec::{SectionKind, section_status},
 };
 
 use crate::{
     kernel_read::{Address, Fault, follow, read, read_str, read_user},
+    maps::Scratch,
     settings::{offset, setting},
-    tail::Tail,
+    tail,
 };
 
 /// Appends the argument area.
 #[inline(always)]
-pub(crate) fn argv(tail: &mut Tail, usage: &mut Usage, task: Address) {
-    match area(task, offset!(mm_arg_start), offset!(mm_arg_end)) {
-        Ok((start, length)) => {
-            usage.argv_bytes = length;
-            copy::<ARGV_BYTES>(tail, SectionKind::Argv, start, length);
-        }
-        Err(fault) => tail.failed(SectionKind::Argv, fault),
+pub(crate) fn argv(scratch: &mut Scratch, task: Address) {
+    scratch.record.usage.argv_bytes = 0;
+    tail::open(scratch, SectionKind::Argv);
+    let copied = area(task, offset!(mm_arg_start), offset!(mm_arg_end)).and_then(|(start, length)| {
+        scratch.record.usage.argv_bytes = length;
+        copy::<ARGV_BYTES>(scratch, SectionKind::Argv, start, length)
+    });
+    if let Err(fault) = copied {
+        tail::fail(scratch, SectionKind::Argv, fault);
     }
 }
 
 /// Appends the environment area when the rules want it.
 #[inline(always)]
-pub(crate) fn env(tail: &mut Tail, usage: &mut Usage, task: Address) {
+pub(crate) fn env(scratch: &mut Scratch, task: Address) {
+    scratch.record.usage.env_bytes = 0;
     if setting!(want_env) == 0 {
         return;
     }
-    match area(task, offset!(mm_env_start), offset!(mm_env_end)) {
-        Ok((start, length)) => {
-            usage.env_bytes = length;
-            copy::<ENV_BYTES>(tail, SectionKind::Env, start, length);
-        }
-        Err(fault) => tail.failed(SectionKind::Env, fault),
+    tail::open(scratch, SectionKind::Env);
+    let copied = area(task, offset!(mm_env_start), offset!(mm_env_end)).and_then(|(start, length)| {
+        scratch.record.usage.env_bytes = length;
+        copy::<ENV_BYTES>(scratch, SectionKind::Env, start, length)
+    });
+    if let Err(fault) = copied {
+        tail::fail(scratch, SectionKind::Env, fault);
     }
 }
 
 /// Appends a name that the bprm points to.
 #[inline(always)]
-pub(crate) fn name(tail: &mut Tail, kind: SectionKind, bprm: Address, offset: u32) {
-    let start = tail.used();
-    let pointer = match follow(bprm, offset) {
-        Ok(pointer) => pointer,
-        Err(fault) => return tail.failed(kind, fault),
-    };
-    let Some(destination) = tail.room::<FILENAME_BYTES>() else {
-        return tail.close(kind, start, section_status::TRUNCATED);
+pub(crate) fn name(scratch: &mut Scratch, kind: SectionKind, bprm: Address, offset: u32) {
+    tail::open(scratch, kind);
+    if let Err(fault) = try_name(scratch, kind, bprm, offset) {
+        tail::fail(scratch, kind, fault);
+    }
+}
+
+#[inline(always)]
+fn try_name(scratch: &mut Scratch, kind: SectionKind, bprm: Address, offset: u32) -> Result<(), Fault> {
+    let pointer = follow(bprm, offset)?;
+    let Some(destination) = tail::room::<FILENAME_BYTES>(scratch) else {
+        tail::close(scratch, kind, section_status::TRUNCATED);
+        return Ok(());
     };
     // SAFETY: room() has made sure of the bytes.
-    match unsafe { read_str::<FILENAME_BYTES>(destination, pointer) } {
-        Ok(length) => {
-            // The NUL stays behind: the next section overwrites it.
-            tail.advance(length - 1);
-            let full = length as usize == FILENAME_BYTES;
-            tail.close(kind, start, if full { section_status::TRUNCATED } else { section_status::COMPLETE });
-        }
-        Err(fault) => tail.failed(kind, fault),
+    let length = unsafe { read_str::<FILENAME_BYTES>(destination, pointer) }?;
+    // The NUL stays behind: the next section overwrites it.
+    tail::advance(scratch, length - 1);
+    if length as usize == FILENAME_BYTES {
+        tail::close(scratch, kind, section_status::TRUNCATED);
+    } else {
+        tail::close(scratch, kind, section_status::COMPLETE);
     }
+    Ok(())
 }
 
 #[inline(always)]
@@ -71,22 +81,25 @@ fn area(task: Address, start: u32, end: u32) -> Result<(u64, u64), Fault> {
 }
 
 #[inline(always)]
-fn copy<const N: usize>(tail: &mut Tail, kind: SectionKind, source: u64, length: u64) {
-    let start = tail.used();
-    let Some(destination) = tail.room::<N>() else {
-        return tail.close(kind, start, section_status::TRUNCATED);
+fn copy<const N: usize>(
+    scratch: &mut Scratch,
+    kind: SectionKind,
+    source: u64,
+    length: u64,
+) -> Result<(), Fault> {
+    let Some(destination) = tail::room::<N>(scratch) else {
+        tail::close(scratch, kind, section_status::TRUNCATED);
+        return Ok(());
     };
-    let (length, status) = if length > N as u64 {
-        (N as u32, section_status::TRUNCATED)
-    } else {
-        (length as u32, section_status::COMPLETE)
-    };
+    let cut = length > N as u64;
+    let length = if cut { N as u32 } else { length as u32 };
     // SAFETY: room() has made sure of N bytes and length is at most N.
-    match unsafe { read_user(destination, length, source) } {
-        Ok(()) => {
-            tail.advance(length);
-            tail.close(kind, start, status);
-        }
-        Err(fault) => tail.failed(kind, fault),
+    unsafe { read_user(destination, length, source) }?;
+    tail::advance(scratch, length);
+    if cut {
+        tail::close(scratch, kind, section_status::TRUNCATED);
+    } else {
+        tail::close(scratch, kind, section_status::COMPLETE);
     }
+    Ok(())
 }

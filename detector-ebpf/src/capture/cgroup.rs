@@ -1,6 +1,8 @@
 //! Names of the cgroups that the task is in: the unified hierarchy's, and those of the controllers that Falco looks
 //! at. Leaf first, each component with its NUL.
 
+use core::ptr::null;
+
 use detector_common::{
     kernel_offsets::ABSENT,
     limits::{CGROUP_COMPONENTS, COMPONENT_BYTES},
@@ -9,52 +11,43 @@ use detector_common::{
 
 use crate::{
     kernel_read::{Address, Fault, embedded, follow, read, read_str},
+    maps::Scratch,
     settings::offset,
-    tail::Tail,
+    tail,
 };
 
 /// Fills the cgroup sections.
 #[inline(always)]
-pub(crate) fn capture(tail: &mut Tail, task: Address) {
+pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
     let Ok(set) = follow(task, offset!(task_cgroups)) else {
         return;
     };
-    let unified = follow(set, offset!(css_set_dfl_cgrp)).unwrap_or(core::ptr::null());
-    walk(tail, SectionKind::CgroupUnified, unified);
-    // In the order of what is most likely to name a container where the unified hierarchy does not.
-    let mut last = (unified, SectionKind::CgroupUnified);
-    controller(tail, SectionKind::CgroupMemory, set, offset!(cgrp_id_memory), unified, &mut last);
-    controller(tail, SectionKind::CgroupPids, set, offset!(cgrp_id_pids), unified, &mut last);
-    controller(tail, SectionKind::CgroupCpu, set, offset!(cgrp_id_cpu), unified, &mut last);
-    controller(tail, SectionKind::CgroupCpuacct, set, offset!(cgrp_id_cpuacct), unified, &mut last);
-    controller(tail, SectionKind::CgroupCpuset, set, offset!(cgrp_id_cpuset), unified, &mut last);
-    controller(tail, SectionKind::CgroupIo, set, offset!(cgrp_id_io), unified, &mut last);
+    scratch.work.last_cgroup = null();
+    let unified = follow(set, offset!(css_set_dfl_cgrp)).unwrap_or(null());
+    walk(scratch, SectionKind::CgroupUnified, unified);
+    // In the order of what is most likely to name a container where the unified hierarchy does not. Controllers
+    // that share a hierarchy follow each other.
+    controller(scratch, SectionKind::CgroupMemory, set, offset!(cgrp_id_memory));
+    controller(scratch, SectionKind::CgroupPids, set, offset!(cgrp_id_pids));
+    controller(scratch, SectionKind::CgroupCpu, set, offset!(cgrp_id_cpu));
+    controller(scratch, SectionKind::CgroupCpuacct, set, offset!(cgrp_id_cpuacct));
+    controller(scratch, SectionKind::CgroupCpuset, set, offset!(cgrp_id_cpuset));
+    controller(scratch, SectionKind::CgroupIo, set, offset!(cgrp_id_io));
 }
 
 #[inline(always)]
-fn controller(
-    tail: &mut Tail,
-    kind: SectionKind,
-    set: Address,
-    id: u32,
-    unified: Address,
-    last: &mut (Address, SectionKind),
-) {
+fn controller(scratch: &mut Scratch, kind: SectionKind, set: Address, id: u32) {
     if id == ABSENT {
         return;
     }
-    let cgroup = match cgroup_of(set, id) {
-        Ok(cgroup) => cgroup,
-        Err(fault) => return tail.failed(kind, fault),
-    };
-    if cgroup == unified {
-        return tail.same_as(kind, SectionKind::CgroupUnified);
+    let cgroup = cgroup_of(set, id).unwrap_or(null());
+    if !cgroup.is_null() && cgroup == scratch.work.last_cgroup {
+        let section = &mut scratch.record.sections[kind as usize];
+        section.status = section_status::SAME_AS;
+        section.same_as = scratch.work.last_section as u16;
+        return;
     }
-    if cgroup == last.0 {
-        return tail.same_as(kind, last.1);
-    }
-    walk(tail, kind, cgroup);
-    *last = (cgroup, kind);
+    walk(scratch, kind, cgroup);
 }
 
 #[inline(always)]
@@ -65,34 +58,41 @@ fn cgroup_of(set: Address, id: u32) -> Result<Address, Fault> {
 }
 
 #[inline(always)]
-fn walk(tail: &mut Tail, kind: SectionKind, cgroup: Address) {
-    let start = tail.used();
-    let status = match follow(cgroup, offset!(cgroup_kn)) {
-        Ok(kn) => climb(tail, kn).unwrap_or(section_status::FAILED),
-        Err(_) => section_status::FAILED,
-    };
-    tail.close(kind, start, status);
+fn walk(scratch: &mut Scratch, kind: SectionKind, cgroup: Address) {
+    tail::open(scratch, kind);
+    if cgroup.is_null() {
+        return;
+    }
+    scratch.work.last_cgroup = cgroup;
+    scratch.work.last_section = kind as u64;
+    if let Err(fault) = climb(scratch, kind, cgroup) {
+        tail::fail(scratch, kind, fault);
+    }
 }
 
 #[inline(always)]
-fn climb(tail: &mut Tail, kn: Address) -> Result<u16, Fault> {
-    let mut kn = kn;
+fn climb(scratch: &mut Scratch, kind: SectionKind, cgroup: Address) -> Result<(), Fault> {
+    scratch.work.current = follow(cgroup, offset!(cgroup_kn))?;
     let mut step = 0;
     while step < CGROUP_COMPONENTS {
         step += 1;
+        let kn = scratch.work.current;
         let parent: Address = read(kn, offset!(kernfs_parent))?;
         // The root has no parent, and its name is empty.
         if parent.is_null() {
-            return Ok(section_status::COMPLETE);
+            tail::close(scratch, kind, section_status::COMPLETE);
+            return Ok(());
         }
         let name = follow(kn, offset!(kernfs_name))?;
-        let Some(destination) = tail.room::<COMPONENT_BYTES>() else {
-            return Ok(section_status::TRUNCATED);
+        let Some(destination) = tail::room::<COMPONENT_BYTES>(scratch) else {
+            tail::close(scratch, kind, section_status::TRUNCATED);
+            return Ok(());
         };
         // SAFETY: room() has made sure of the bytes.
         let length = unsafe { read_str::<COMPONENT_BYTES>(destination, name) }?;
-        tail.advance(length);
-        kn = parent;
+        tail::advance(scratch, length);
+        scratch.work.current = parent;
     }
-    Ok(section_status::TRUNCATED)
+    tail::close(scratch, kind, section_status::TRUNCATED);
+    Ok(())
 }

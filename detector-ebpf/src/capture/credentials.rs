@@ -6,82 +6,75 @@ use detector_common::{
 };
 
 use crate::{
-    kernel_read::{Address, Fault, embedded, follow, read},
+    kernel_read::{Address, Fault, copy, embedded, follow, read},
     settings::offset,
 };
 
 /// `struct uid_gid_extent`: three `u32`, since 3.5.
 const EXTENT_BYTES: usize = 12;
+/// "Not mapped", and "could not be read".
+pub(crate) const NOBODY: u32 = u32::MAX;
 
 /// Fills `record.credentials`.
 #[inline(always)]
 pub(crate) fn capture(record: &mut ExecRecord, task: Address) {
-    let Ok(cred) = follow(task, offset!(task_cred)) else {
-        record.credentials = NOBODY;
-        return;
-    };
-    let mut facts = Credentials {
-        cap_inheritable: read(cred, offset!(cred_cap_inheritable)).unwrap_or(0),
+    record.credentials = Credentials {
+        cap_inheritable: 0,
         cap_permitted: 0,
         cap_effective: 0,
-        cap_bounding: read(cred, offset!(cred_cap_bounding)).unwrap_or(0),
-        cap_ambient: read(cred, offset!(cred_cap_ambient)).unwrap_or(0),
-        uid: read(cred, offset!(cred_uid)).unwrap_or(u32::MAX),
-        gid: read(cred, offset!(cred_gid)).unwrap_or(u32::MAX),
-        suid: read(cred, offset!(cred_suid)).unwrap_or(u32::MAX),
-        sgid: read(cred, offset!(cred_sgid)).unwrap_or(u32::MAX),
-        euid: read(cred, offset!(cred_euid)).unwrap_or(u32::MAX),
-        egid: read(cred, offset!(cred_egid)).unwrap_or(u32::MAX),
-        fsuid: read(cred, offset!(cred_fsuid)).unwrap_or(u32::MAX),
-        fsgid: read(cred, offset!(cred_fsgid)).unwrap_or(u32::MAX),
-        inner_uid: u32::MAX,
-        inner_gid: u32::MAX,
+        cap_bounding: 0,
+        cap_ambient: 0,
+        uid: NOBODY,
+        gid: NOBODY,
+        suid: NOBODY,
+        sgid: NOBODY,
+        euid: NOBODY,
+        egid: NOBODY,
+        fsuid: NOBODY,
+        fsgid: NOBODY,
+        inner_uid: NOBODY,
+        inner_gid: NOBODY,
         user_ns_level: 0,
         reserved: 0,
     };
-    if let (Ok(permitted), Ok(effective)) =
-        (read(cred, offset!(cred_cap_permitted)), read(cred, offset!(cred_cap_effective)))
-    {
-        facts.cap_permitted = permitted;
-        facts.cap_effective = effective;
+    let Ok(cred) = follow(task, offset!(task_cred)) else {
+        return;
+    };
+    let facts = &mut record.credentials;
+    copy(&mut facts.uid, cred, offset!(cred_uid));
+    copy(&mut facts.gid, cred, offset!(cred_gid));
+    copy(&mut facts.suid, cred, offset!(cred_suid));
+    copy(&mut facts.sgid, cred, offset!(cred_sgid));
+    copy(&mut facts.fsuid, cred, offset!(cred_fsuid));
+    copy(&mut facts.fsgid, cred, offset!(cred_fsgid));
+    copy(&mut facts.egid, cred, offset!(cred_egid));
+    if copy(&mut facts.euid, cred, offset!(cred_euid)) {
+        record.known |= known::IDS;
+    }
+    let facts = &mut record.credentials;
+    copy(&mut facts.cap_inheritable, cred, offset!(cred_cap_inheritable));
+    copy(&mut facts.cap_bounding, cred, offset!(cred_cap_bounding));
+    copy(&mut facts.cap_ambient, cred, offset!(cred_cap_ambient));
+    copy(&mut facts.cap_permitted, cred, offset!(cred_cap_permitted));
+    if copy(&mut facts.cap_effective, cred, offset!(cred_cap_effective)) {
         record.known |= known::CAPS;
     }
-    if let Ok(user_ns) = follow(cred, offset!(cred_user_ns)) {
-        facts.user_ns_level = read(user_ns, offset!(user_ns_level)).unwrap_or(0);
-        if let (Ok(uid), Ok(gid)) = (
-            inner_id(user_ns, offset!(user_ns_uid_map), facts.euid),
-            inner_id(user_ns, offset!(user_ns_gid_map), facts.egid),
-        ) {
-            facts.inner_uid = uid;
-            facts.inner_gid = gid;
-            record.known |= known::INNER_IDS;
-        }
+    if inner_ids(&mut record.credentials, cred).is_ok() {
+        record.known |= known::INNER_IDS;
     }
-    record.credentials = facts;
 }
 
-const NOBODY: Credentials = Credentials {
-    cap_inheritable: 0,
-    cap_permitted: 0,
-    cap_effective: 0,
-    cap_bounding: 0,
-    cap_ambient: 0,
-    uid: u32::MAX,
-    gid: u32::MAX,
-    suid: u32::MAX,
-    sgid: u32::MAX,
-    euid: u32::MAX,
-    egid: u32::MAX,
-    fsuid: u32::MAX,
-    fsgid: u32::MAX,
-    inner_uid: u32::MAX,
-    inner_gid: u32::MAX,
-    user_ns_level: 0,
-    reserved: 0,
-};
+#[inline(always)]
+fn inner_ids(facts: &mut Credentials, cred: Address) -> Result<(), Fault> {
+    let user_ns = follow(cred, offset!(cred_user_ns))?;
+    copy(&mut facts.user_ns_level, user_ns, offset!(user_ns_level));
+    facts.inner_uid = inner_id(user_ns, offset!(user_ns_uid_map), facts.euid)?;
+    facts.inner_gid = inner_id(user_ns, offset!(user_ns_gid_map), facts.egid)?;
+    Ok(())
+}
 
-/// A kernel id as the user namespace shows it; `u32::MAX` = not mapped. Long maps (more than
-/// [`ID_MAP_EXTENTS`] extents) lie elsewhere and are a [`Fault`].
+/// A kernel id as the user namespace shows it; [`NOBODY`] = not mapped. Long maps (more than [`ID_MAP_EXTENTS`]
+/// extents) lie elsewhere and are a [`Fault`].
 #[inline(always)]
 pub(crate) fn inner_id(user_ns: Address, map: u32, id: u32) -> Result<u32, Fault> {
     let map = embedded(user_ns, map)?;
@@ -101,5 +94,5 @@ pub(crate) fn inner_id(user_ns: Address, map: u32, id: u32) -> Result<u32, Fault
         }
         index += 1;
     }
-    Ok(u32::MAX)
+    Ok(NOBODY)
 }

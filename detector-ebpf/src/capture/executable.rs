@@ -8,11 +8,9 @@ use detector_common::{
 };
 
 use crate::{
-    capture::{
-        overlay_layer::{Layer, OVERLAY_MAGIC},
-        path::Place,
-    },
-    kernel_read::{Address, Fault, embedded, follow, read, read_str},
+    capture::overlay_layer::{Layer, OVERLAY_MAGIC},
+    kernel_read::{Address, Fault, copy, embedded, follow, read, read_str},
+    maps::Scratch,
     settings::offset,
 };
 
@@ -22,13 +20,17 @@ const CTIME_QUERIED: u32 = 1 << 31;
 
 /// What the first look at an executed file told.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Executable {
     pub(crate) file: Address,
     pub(crate) inode: Address,
     pub(crate) sb: Address,
     pub(crate) magic: u64,
-    /// The upper dentry, null when there is none; an error where it could not be read.
-    upper: Result<Address, Fault>,
+    /// The upper dentry, null when there is none.
+    upper: Address,
+    /// Whether the layer could be read. Not a `Result` in `upper`: LLVM leaves the value of an error undefined, and
+    /// the verifier refuses to see it stored.
+    layer_known: bool,
 }
 
 impl Executable {
@@ -38,9 +40,14 @@ impl Executable {
         let inode = follow(file, offset!(file_f_inode))?;
         let sb = follow(inode, offset!(inode_sb))?;
         let magic: u64 = read(sb, offset!(sb_magic))?;
-        let upper =
-            if magic == OVERLAY_MAGIC { Layer::upper_dentry(inode) } else { Ok(core::ptr::null()) };
-        Ok(Self { file, inode, sb, magic, upper })
+        let mut exe = Self { file, inode, sb, magic, upper: core::ptr::null(), layer_known: true };
+        if magic == OVERLAY_MAGIC {
+            match Layer::upper_dentry(inode) {
+                Ok(upper) => exe.upper = upper,
+                Err(_) => exe.layer_known = false,
+            }
+        }
+        Ok(exe)
     }
 
     /// The facts that the filter can use, from the file alone.
@@ -48,10 +55,12 @@ impl Executable {
     pub(crate) fn predicates(&self) -> u32 {
         if self.magic == OVERLAY_MAGIC {
             return predicate::OVERLAY
-                | match self.upper {
-                    Ok(upper) if upper.is_null() => 0,
-                    Ok(_) => predicate::UPPER_LAYER,
-                    Err(_) => predicate::LAYER_UNKNOWN,
+                | if !self.layer_known {
+                    predicate::LAYER_UNKNOWN
+                } else if self.upper.is_null() {
+                    0
+                } else {
+                    predicate::UPPER_LAYER
                 };
         }
         if self.is_memfd() { predicate::MEMFD } else { 0 }
@@ -79,122 +88,124 @@ impl Executable {
         unsafe { read_str::<8>(start.as_mut_ptr(), name) }?;
         Ok(u64::from_le_bytes(start) & 0xffff_ffff_ffff == u64::from_le_bytes(*b"memfd:\0\0"))
     }
-
-    /// Where it was found: mount and dentry.
-    #[inline(always)]
-    pub(crate) fn place(&self) -> Result<Place, Fault> {
-        Place::read(self.file, offset!(file_path_mnt), offset!(file_path_dentry))
-    }
 }
 
-/// Fills `record.exe`.
+/// Fills `record.exe` from the file in the work space.
 #[inline(always)]
-pub(crate) fn capture(record: &mut ExecRecord, task: Address, exe: &Executable) {
-    let inode = exe.inode;
-    let (origin, flags) = verdict(record, exe);
-    let mut facts = FileFacts {
-        ino: read(inode, offset!(inode_ino)).unwrap_or(0),
-        size: read(inode, offset!(inode_size)).unwrap_or(0),
-        ctime_sec: 0,
-        mtime_sec: 0,
-        ctime_nsec: 0,
-        mtime_nsec: 0,
-        sb_magic: exe.magic,
-        root_sb_magic: 0,
-        upper_ino: 0,
-        overlay_flags: 0,
-        dev: read(exe.sb, offset!(sb_dev)).unwrap_or(0),
-        root_dev: 0,
-        upper_dev: 0,
-        nlink: read(inode, offset!(inode_nlink)).unwrap_or(0),
-        uid: read(inode, offset!(inode_uid)).unwrap_or(u32::MAX),
-        gid: read(inode, offset!(inode_gid)).unwrap_or(u32::MAX),
-        generation: read(inode, offset!(inode_generation)).unwrap_or(0),
-        mnt_flags: 0,
-        mnt_id: 0,
-        flags,
-        mode: read(inode, offset!(inode_mode)).unwrap_or(0),
-        origin: origin as u8,
-        reserved: 0,
-        reserved2: 0,
-    };
-    times(&mut facts, &mut record.known, inode);
+pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
+    let exe = scratch.work.exe;
+    let record = &mut scratch.record;
+    record.exe = NOTHING;
+    record.exe.sb_magic = exe.magic;
+    verdict(record, &exe);
+    inode(record, exe.inode);
+    copy(&mut record.exe.dev, exe.sb, offset!(sb_dev));
     if let Ok(mnt) = follow(exe.file, offset!(file_path_mnt)) {
-        facts.mnt_flags = read(mnt, offset!(vfsmount_flags)).unwrap_or(0);
+        copy(&mut record.exe.mnt_flags, mnt, offset!(vfsmount_flags));
         if offset!(mount_vfsmount) != ABSENT {
             let mount = mnt.wrapping_sub(offset!(mount_vfsmount) as usize);
-            facts.mnt_id = read(mount, offset!(mount_id)).unwrap_or(0);
+            copy(&mut record.exe.mnt_id, mount, offset!(mount_id));
         }
     }
-    if let Ok(layer) = layer(exe) {
-        facts.overlay_flags = layer.flags;
-        if let Ok(upper) = follow(layer.upper, offset!(dentry_inode)) {
-            facts.upper_ino = read(upper, offset!(inode_ino)).unwrap_or(0);
-            if let Ok(sb) = follow(upper, offset!(inode_sb)) {
-                facts.upper_dev = read(sb, offset!(sb_dev)).unwrap_or(0);
-            }
-        }
-    }
-    if let Ok((magic, dev)) = root(task) {
+    let _ = upper(&mut record.exe, exe.upper);
+    if root(&mut record.exe, task).unwrap_or(false) {
         record.known |= known::ROOT;
-        facts.root_sb_magic = magic;
-        facts.root_dev = dev;
     }
-    record.exe = facts;
 }
 
-/// Overlay facts of a file that has an upper inode.
-#[inline(always)]
-fn layer(exe: &Executable) -> Result<Layer, Fault> {
-    let upper = exe.upper?;
-    if upper.is_null() { Err(Fault::Absent) } else { Ok(Layer::judge(exe.inode, upper)) }
-}
+const NOTHING: FileFacts = FileFacts {
+    ino: 0,
+    size: 0,
+    ctime_sec: 0,
+    mtime_sec: 0,
+    ctime_nsec: 0,
+    mtime_nsec: 0,
+    sb_magic: 0,
+    root_sb_magic: 0,
+    upper_ino: 0,
+    overlay_flags: 0,
+    dev: 0,
+    root_dev: 0,
+    upper_dev: 0,
+    nlink: 0,
+    uid: u32::MAX,
+    gid: u32::MAX,
+    generation: 0,
+    mnt_flags: 0,
+    mnt_id: 0,
+    flags: 0,
+    mode: 0,
+    origin: Origin::Unknown as u8,
+    reserved: 0,
+    reserved2: 0,
+};
 
 #[inline(always)]
-fn verdict(record: &mut ExecRecord, exe: &Executable) -> (Origin, u32) {
+fn verdict(record: &mut ExecRecord, exe: &Executable) {
     if exe.magic != OVERLAY_MAGIC {
         record.known |= known::LAYER;
-        return if exe.is_memfd() {
-            (Origin::Memfd, exe_flags::EXE_FROM_MEMFD)
+        if exe.is_memfd() {
+            record.exe.origin = Origin::Memfd as u8;
+            record.exe.flags = exe_flags::EXE_FROM_MEMFD;
         } else if exe.magic == TMPFS_MAGIC {
-            (Origin::Tmpfs, 0)
+            record.exe.origin = Origin::Tmpfs as u8;
         } else {
-            (Origin::NotOverlay, 0)
-        };
+            record.exe.origin = Origin::NotOverlay as u8;
+        }
+        return;
     }
-    let Ok(upper) = exe.upper else {
-        return (Origin::Unknown, 0);
-    };
+    if !exe.layer_known {
+        return;
+    }
     record.known |= known::LAYER;
-    let origin = Layer::judge(exe.inode, upper).origin;
-    (origin, if upper.is_null() { exe_flags::EXE_LOWER_LAYER } else { exe_flags::EXE_UPPER_LAYER })
+    let layer = Layer::judge(exe.inode, exe.upper);
+    record.exe.origin = layer.origin as u8;
+    record.exe.overlay_flags = layer.flags;
+    record.exe.flags =
+        if exe.upper.is_null() { exe_flags::EXE_LOWER_LAYER } else { exe_flags::EXE_UPPER_LAYER };
 }
 
 #[inline(always)]
-fn times(facts: &mut FileFacts, known: &mut u64, inode: Address) {
-    let (Ok(ctime), Ok(mtime)) =
-        (read(inode, offset!(inode_ctime_sec)), read(inode, offset!(inode_mtime_sec)))
-    else {
-        return;
-    };
+fn inode(record: &mut ExecRecord, inode: Address) {
+    let facts = &mut record.exe;
+    copy(&mut facts.ino, inode, offset!(inode_ino));
+    copy(&mut facts.size, inode, offset!(inode_size));
+    copy(&mut facts.nlink, inode, offset!(inode_nlink));
+    copy(&mut facts.generation, inode, offset!(inode_generation));
+    copy(&mut facts.uid, inode, offset!(inode_uid));
+    copy(&mut facts.gid, inode, offset!(inode_gid));
+    if copy(&mut facts.mode, inode, offset!(inode_mode)) {
+        record.known |= known::INODE;
+    }
+    let facts = &mut record.exe;
+    copy(&mut facts.ctime_sec, inode, offset!(inode_ctime_sec));
+    copy(&mut facts.mtime_sec, inode, offset!(inode_mtime_sec));
     // Where they are `long` the values fit in 32 bits all the same, and little endian puts them first.
-    let (Ok(ctime_nsec), Ok(mtime_nsec)) =
-        (read::<u32>(inode, offset!(inode_ctime_nsec)), read::<u32>(inode, offset!(inode_mtime_nsec)))
-    else {
-        return;
-    };
-    facts.ctime_sec = ctime;
-    facts.mtime_sec = mtime;
-    facts.ctime_nsec = ctime_nsec & !CTIME_QUERIED;
-    facts.mtime_nsec = mtime_nsec;
-    *known |= known::TIMES;
+    copy(&mut facts.ctime_nsec, inode, offset!(inode_ctime_nsec));
+    facts.ctime_nsec &= !CTIME_QUERIED;
+    if copy(&mut facts.mtime_nsec, inode, offset!(inode_mtime_nsec)) {
+        record.known |= known::TIMES;
+    }
+}
+
+/// The inode in the upper layer.
+#[inline(always)]
+fn upper(facts: &mut FileFacts, dentry: Address) -> Result<(), Fault> {
+    if dentry.is_null() {
+        return Ok(());
+    }
+    let inode = follow(dentry, offset!(dentry_inode))?;
+    copy(&mut facts.upper_ino, inode, offset!(inode_ino));
+    copy(&mut facts.upper_dev, follow(inode, offset!(inode_sb))?, offset!(sb_dev));
+    Ok(())
 }
 
 /// Magic and device of the superblock that the task's root directory lies on.
 #[inline(always)]
-fn root(task: Address) -> Result<(u64, u32), Fault> {
+fn root(facts: &mut FileFacts, task: Address) -> Result<bool, Fault> {
     let fs = follow(task, offset!(task_fs))?;
     let mnt = follow(fs, offset!(fs_root_mnt))?;
     let sb = follow(embedded(mnt, 0)?, offset!(vfsmount_sb))?;
-    Ok((read(sb, offset!(sb_magic))?, read(sb, offset!(sb_dev))?))
+    copy(&mut facts.root_sb_magic, sb, offset!(sb_magic));
+    Ok(copy(&mut facts.root_dev, sb, offset!(sb_dev)))
 }

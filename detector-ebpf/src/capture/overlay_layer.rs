@@ -20,8 +20,6 @@ const UPPERDATA: u64 = 1 << 3;
 pub(crate) struct Layer {
     /// Where the file comes from.
     pub(crate) origin: Origin,
-    /// The upper dentry, null when there is none.
-    pub(crate) upper: Address,
     /// The inode's overlay flags.
     pub(crate) flags: u64,
 }
@@ -37,10 +35,10 @@ impl Layer {
     #[inline(always)]
     pub(crate) fn judge(inode: Address, upper: Address) -> Self {
         if upper.is_null() {
-            return Self { origin: Origin::Image, upper, flags: Self::flags(inode).unwrap_or(0) };
+            return Self { origin: Origin::Image, flags: Self::flags(inode).unwrap_or(0) };
         }
         let (Ok(flags), Ok(below)) = (Self::flags(inode), Self::below(inode)) else {
-            return Self { origin: Origin::Unknown, upper, flags: 0 };
+            return Self { origin: Origin::Unknown, flags: 0 };
         };
         let origin = if flags & UPPERDATA == 0 {
             Origin::MetadataOnly
@@ -49,7 +47,7 @@ impl Layer {
         } else {
             Origin::Modified
         };
-        Self { origin, upper, flags }
+        Self { origin, flags }
     }
 
     #[inline(always)]

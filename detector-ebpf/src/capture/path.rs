@@ -1,6 +1,8 @@
 //! Paths by walking dentries up to the task's root, across mounts. Components go into the record leaf first, each
 //! with its NUL: user space turns them around, the verifier is spared the arithmetic.
 
+use core::ptr::null;
+
 use detector_common::{
     kernel_offsets::ABSENT,
     limits::{COMPONENT_BYTES, PATH_BYTES, PATH_COMPONENTS},
@@ -9,82 +11,94 @@ use detector_common::{
 
 use crate::{
     kernel_read::{Address, Fault, follow, read_str},
+    maps::Scratch,
     settings::offset,
-    tail::Tail,
+    tail,
 };
 
 /// A `struct path`: a dentry in a mount.
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Place {
     mnt: Address,
     dentry: Address,
 }
 
 impl Place {
+    const NOWHERE: Self = Self { mnt: null(), dentry: null() };
+
     /// Reads it from the struct at `base`, given the offsets of its two members.
     #[inline(always)]
-    pub(crate) fn read(base: Address, mnt: u32, dentry: u32) -> Result<Self, Fault> {
-        Ok(Self { mnt: follow(base, mnt)?, dentry: follow(base, dentry)? })
+    fn read(&mut self, base: Address, mnt: u32, dentry: u32) -> Result<(), Fault> {
+        self.mnt = follow(base, mnt)?;
+        self.dentry = follow(base, dentry)?;
+        Ok(())
     }
 }
 
-/// Appends the path of `place` as seen from `root`.
+/// Appends the paths of the executable and of the working directory, as seen from the task's root.
 #[inline(always)]
-pub(crate) fn walk(
-    tail: &mut Tail,
-    kind: SectionKind,
-    place: Result<Place, Fault>,
-    root: Result<Place, Fault>,
-) {
-    let place = match place {
-        Ok(place) => place,
-        Err(fault) => return tail.failed(kind, fault),
-    };
+pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
     // Without a root the walk ends at the top of the mount namespace.
-    let root = root.unwrap_or(Place { mnt: core::ptr::null(), dentry: core::ptr::null() });
-    let start = tail.used();
-    let status = climb(tail, place, root, start).unwrap_or(section_status::FAILED);
-    tail.close(kind, start, status);
+    scratch.work.root = Place::NOWHERE;
+    let fs = follow(task, offset!(task_fs)).unwrap_or(null());
+    let _ = scratch.work.root.read(fs, offset!(fs_root_mnt), offset!(fs_root_dentry));
+
+    let file = scratch.work.exe.file;
+    walk(scratch, SectionKind::ExePath, file, offset!(file_path_mnt), offset!(file_path_dentry));
+    walk(scratch, SectionKind::Cwd, fs, offset!(fs_pwd_mnt), offset!(fs_pwd_dentry));
 }
 
 #[inline(always)]
-fn climb(tail: &mut Tail, place: Place, root: Place, start: u32) -> Result<u16, Fault> {
-    let Place { mut mnt, mut dentry } = place;
+fn walk(scratch: &mut Scratch, kind: SectionKind, base: Address, mnt: u32, dentry: u32) {
+    tail::open(scratch, kind);
+    let walked = scratch.work.place.read(base, mnt, dentry).and_then(|()| climb(scratch, kind));
+    if let Err(fault) = walked {
+        tail::fail(scratch, kind, fault);
+    }
+}
+
+#[inline(always)]
+fn climb(scratch: &mut Scratch, kind: SectionKind) -> Result<(), Fault> {
+    if offset!(mount_vfsmount) == ABSENT {
+        return Err(Fault::Absent);
+    }
     let mut step = 0;
     while step < PATH_COMPONENTS {
         step += 1;
-        if dentry == root.dentry && mnt == root.mnt {
-            return Ok(section_status::COMPLETE);
+        let Place { mnt, dentry } = scratch.work.place;
+        if dentry == scratch.work.root.dentry && mnt == scratch.work.root.mnt {
+            tail::close(scratch, kind, section_status::COMPLETE);
+            return Ok(());
         }
-        let parent = follow(dentry, offset!(dentry_parent))?;
         if dentry == follow(mnt, offset!(vfsmount_root))? {
-            if offset!(mount_vfsmount) == ABSENT {
-                return Err(Fault::Absent);
-            }
             let mount = mnt.wrapping_sub(offset!(mount_vfsmount) as usize);
             let above = follow(mount, offset!(mount_parent))?;
             if above == mount {
-                return Ok(section_status::COMPLETE);
+                tail::close(scratch, kind, section_status::COMPLETE);
+                return Ok(());
             }
-            dentry = follow(mount, offset!(mount_mountpoint))?;
-            mnt = above.wrapping_add(offset!(mount_vfsmount) as usize);
+            scratch.work.place.dentry = follow(mount, offset!(mount_mountpoint))?;
+            scratch.work.place.mnt = above.wrapping_add(offset!(mount_vfsmount) as usize);
             continue;
         }
+        let parent = follow(dentry, offset!(dentry_parent))?;
         let name = follow(dentry, offset!(dentry_name))?;
-        if tail.used() - start > (PATH_BYTES - COMPONENT_BYTES) as u32 {
-            return Ok(section_status::TRUNCATED);
-        }
-        let Some(destination) = tail.room::<COMPONENT_BYTES>() else {
-            return Ok(section_status::TRUNCATED);
+        let cut = tail::length(scratch, kind) > (PATH_BYTES - COMPONENT_BYTES) as u32;
+        let Some(destination) = tail::room::<COMPONENT_BYTES>(scratch).filter(|_| !cut) else {
+            tail::close(scratch, kind, section_status::TRUNCATED);
+            return Ok(());
         };
         // SAFETY: room() has made sure of the bytes.
         let length = unsafe { read_str::<COMPONENT_BYTES>(destination, name) }?;
-        tail.advance(length);
+        tail::advance(scratch, length);
         // A dentry without a parent that is not a mount's root: an anonymous file such as a memfd.
         if parent == dentry {
-            return Ok(section_status::COMPLETE);
+            tail::close(scratch, kind, section_status::COMPLETE);
+            return Ok(());
         }
-        dentry = parent;
+        scratch.work.place.dentry = parent;
     }
-    Ok(section_status::TRUNCATED)
+    tail::close(scratch, kind, section_status::TRUNCATED);
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use detector_common::record::exec::{ExecRecord, StdioFacts, known};
 
 use crate::{
-    kernel_read::{Address, Fault, follow, read},
+    kernel_read::{Address, Fault, copy, follow, read},
     settings::offset,
 };
 
@@ -13,37 +13,26 @@ const CLOSED: StdioFacts = StdioFacts { ino: 0, sb_magic: 0, mode: 0, reserved: 
 #[inline(always)]
 pub(crate) fn capture(record: &mut ExecRecord, task: Address) {
     record.stdio = [CLOSED; 3];
-    let Ok((table, size)) = table(task) else {
-        return;
-    };
-    record.known |= known::STDIO;
-    if size >= 1 {
-        record.stdio[0] = descriptor(table, 0).unwrap_or(CLOSED);
-    }
-    if size >= 2 {
-        record.stdio[1] = descriptor(table, 1).unwrap_or(CLOSED);
-    }
-    if size >= 3 {
-        record.stdio[2] = descriptor(table, 2).unwrap_or(CLOSED);
+    if table(record, task).is_ok() {
+        record.known |= known::STDIO;
     }
 }
 
 #[inline(always)]
-fn table(task: Address) -> Result<(Address, u32), Fault> {
+fn table(record: &mut ExecRecord, task: Address) -> Result<(), Fault> {
     let files = follow(task, offset!(task_files))?;
     let fdt = follow(files, offset!(files_fdt))?;
-    Ok((follow(fdt, offset!(fdtable_fd))?, read(fdt, offset!(fdtable_max_fds))?))
-}
-
-#[inline(always)]
-fn descriptor(table: Address, number: u32) -> Result<StdioFacts, Fault> {
-    let inode = follow(follow(table, number * 8)?, offset!(file_f_inode))?;
-    let mode: u16 = read(inode, offset!(inode_mode))?;
-    let sb = follow(inode, offset!(inode_sb))?;
-    Ok(StdioFacts {
-        ino: read(inode, offset!(inode_ino))?,
-        sb_magic: read(sb, offset!(sb_magic))?,
-        mode: mode as u32,
-        reserved: 0,
-    })
+    let table = follow(fdt, offset!(fdtable_fd))?;
+    // A table has room for 64 descriptors at least.
+    for (number, facts) in record.stdio.iter_mut().enumerate() {
+        let file: Address = read(table, number as u32 * 8)?;
+        if !file.is_null() {
+            let inode = follow(file, offset!(file_f_inode))?;
+            let mode: u16 = read(inode, offset!(inode_mode))?;
+            facts.mode = mode as u32;
+            copy(&mut facts.ino, inode, offset!(inode_ino));
+            copy(&mut facts.sb_magic, follow(inode, offset!(inode_sb))?, offset!(sb_magic));
+        }
+    }
+    Ok(())
 }

@@ -2,7 +2,6 @@
 
 use aya_ebpf::helpers::generated::bpf_get_smp_processor_id;
 use detector_common::{
-    limits::COMM_BYTES,
     record::exec::{ExecRecord, TaskFacts, known},
     settings::predicate,
 };
@@ -10,18 +9,18 @@ use detector_common::{
 use crate::{
     capture::namespaces,
     filter,
-    kernel_read::{Address, Fault, embedded, follow, read},
-    settings::{offset, setting},
+    kernel_read::{Address, Fault, copy, embedded, follow, read},
+    settings::offset,
 };
 
-/// Ids of a `struct pid`.
+/// The innermost number of a `struct pid`.
 #[derive(Clone, Copy)]
 pub(crate) struct Ids {
-    /// In the innermost namespace that it is known in.
-    pub(crate) innermost: u32,
-    /// Depth of that namespace.
+    /// The `struct upid` that holds it.
+    pub(crate) upid: Address,
+    /// Depth of its namespace.
     pub(crate) level: u32,
-    /// That namespace.
+    /// Its namespace.
     pub(crate) namespace: Address,
 }
 
@@ -35,17 +34,28 @@ impl Ids {
         let pid = follow(task, offset!(task_thread_pid))?;
         let level: u32 = read(pid, offset!(pid_level))?;
         let upid = upid(pid, level)?;
-        Ok(Self { innermost: read(upid, offset!(upid_nr))?, level, namespace: follow(upid, offset!(upid_ns))? })
+        Ok(Self { upid, level, namespace: follow(upid, offset!(upid_ns))? })
     }
 
-    /// The number of a `struct pid` in this namespace; 0 where it is not visible there.
+    /// The initial pid namespace, in which every task has a number.
     #[inline(always)]
-    pub(crate) fn number_of(&self, pid: Address) -> Result<u32, Fault> {
+    pub(crate) fn initial_namespace(task: Address) -> Result<Address, Fault> {
+        let pid = follow(task, offset!(task_thread_pid))?;
+        follow(upid(pid, 0)?, offset!(upid_ns))
+    }
+
+    /// Copies the number of a `struct pid` in this namespace; it stays 0 where the pid is not visible there.
+    #[inline(always)]
+    fn number_of(&self, number: &mut u32, pid: Address) -> Result<(), Fault> {
+        *number = 0;
         if self.level > read(pid, offset!(pid_level))? {
-            return Ok(0);
+            return Ok(());
         }
         let upid = upid(pid, self.level)?;
-        if follow(upid, offset!(upid_ns))? == self.namespace { read(upid, offset!(upid_nr)) } else { Ok(0) }
+        if follow(upid, offset!(upid_ns))? == self.namespace {
+            copy(number, upid, offset!(upid_nr));
+        }
+        Ok(())
     }
 }
 
@@ -58,21 +68,14 @@ fn upid(pid: Address, level: u32) -> Result<Address, Fault> {
     Ok(numbers.wrapping_add((level * offset!(upid_sizeof)) as usize))
 }
 
-/// Session id and process group of a task, in the initial namespace.
+/// Copies the number in the initial namespace of a pid that a `signal_struct` points to.
 #[inline(always)]
-pub(crate) fn session_and_group(task: Address) -> (Result<u32, Fault>, Result<u32, Fault>) {
-    match follow(task, offset!(task_signal)) {
-        Ok(signal) => (
-            outermost(signal, offset!(signal_session)),
-            outermost(signal, offset!(signal_pgrp)),
-        ),
-        Err(fault) => (Err(fault), Err(fault)),
+pub(crate) fn outermost_id(number: &mut u32, signal: Address, member: u32) {
+    if let Ok(pid) = follow(signal, member)
+        && let Ok(upid) = upid(pid, 0)
+    {
+        copy(number, upid, offset!(upid_nr));
     }
-}
-
-#[inline(always)]
-fn outermost(signal: Address, member: u32) -> Result<u32, Fault> {
-    read(upid(follow(signal, member)?, 0)?, offset!(upid_nr))
 }
 
 /// What the filter can ask about a task. Asked for only what some term looks at.
@@ -91,7 +94,7 @@ pub(crate) fn predicates(task: Address) -> u32 {
 
 /// Controlling terminal as `new_encode_dev`; 0 = none.
 #[inline(always)]
-pub(crate) fn tty(task: Address) -> Result<u32, Fault> {
+fn tty(task: Address) -> Result<u32, Fault> {
     let signal = follow(task, offset!(task_signal))?;
     let tty: Address = read(signal, offset!(signal_tty))?;
     if tty.is_null() {
@@ -108,80 +111,65 @@ pub(crate) fn tty(task: Address) -> Result<u32, Fault> {
 /// Fills `record.task`.
 #[inline(always)]
 pub(crate) fn capture(record: &mut ExecRecord, task: Address, old_tid: u32, bprm: Address) {
-    let mut facts = TaskFacts {
-        start_boot_ns: 0,
-        pidns_init_start_boot_ns: 0,
-        pid: read(task, offset!(task_tgid)).unwrap_or(0),
-        old_tid,
-        vpid: 0,
-        pvpid: 0,
-        pgid: 0,
-        vpgid: 0,
-        sid: 0,
-        vsid: 0,
-        pidns_level: 0,
-        tty: 0,
-        loginuid: u32::MAX,
-        session_id: u32::MAX,
-        nr_threads: 0,
-        // SAFETY: a helper without arguments.
-        cpu: unsafe { bpf_get_smp_processor_id() },
-        argc: read(bprm, offset!(bprm_argc)).unwrap_or(0),
-        envc: read(bprm, offset!(bprm_envc)).unwrap_or(0),
-        comm: read(task, offset!(task_comm)).unwrap_or([0; COMM_BYTES]),
-    };
-    let leader = follow(task, offset!(task_group_leader)).unwrap_or(task);
-    facts.start_boot_ns = read(leader, offset!(task_start_boottime)).unwrap_or(0);
-    if let Ok(tty) = tty(task) {
-        facts.tty = tty;
-        record.known |= known::TTY;
+    let facts = &mut record.task;
+    facts.old_tid = old_tid;
+    // SAFETY: a helper without arguments.
+    facts.cpu = unsafe { bpf_get_smp_processor_id() };
+    copy(&mut facts.pid, task, offset!(task_tgid));
+    copy(&mut facts.comm, task, offset!(task_comm));
+    facts.argc = 0;
+    facts.envc = 0;
+    copy(&mut facts.argc, bprm, offset!(bprm_argc));
+    copy(&mut facts.envc, bprm, offset!(bprm_envc));
+    facts.start_boot_ns = 0;
+    if let Ok(leader) = follow(task, offset!(task_group_leader)) {
+        copy(&mut facts.start_boot_ns, leader, offset!(task_start_boottime));
     }
-    if let (Ok(loginuid), Ok(session)) =
-        (read(task, offset!(task_loginuid)), read(task, offset!(task_sessionid)))
-    {
-        facts.loginuid = loginuid;
-        facts.session_id = session;
+    facts.loginuid = u32::MAX;
+    facts.session_id = u32::MAX;
+    if copy(&mut facts.loginuid, task, offset!(task_loginuid)) {
+        copy(&mut facts.session_id, task, offset!(task_sessionid));
         record.known |= known::LOGINUID;
     }
-    if virtual_ids(&mut facts, task).is_ok() {
+    facts.tty = 0;
+    if let Ok(tty) = tty(task) {
+        record.task.tty = tty;
+        record.known |= known::TTY;
+    }
+    if ids(&mut record.task, task).is_ok() {
         record.known |= known::VPIDS;
     }
-    if let Ok(start) = pidns_start(task) {
-        facts.pidns_init_start_boot_ns = start;
+    if pidns_start(&mut record.task, task).unwrap_or(false) {
         record.known |= known::PIDNS_START;
     }
-    record.task = facts;
 }
 
 #[inline(always)]
-fn virtual_ids(facts: &mut TaskFacts, task: Address) -> Result<(), Fault> {
+fn ids(facts: &mut TaskFacts, task: Address) -> Result<(), Fault> {
+    facts.vpid = 0;
+    facts.pvpid = 0;
+    facts.pidns_level = 0;
+    facts.nr_threads = 0;
+    facts.sid = 0;
+    facts.pgid = 0;
     let ids = Ids::of(task)?;
-    facts.vpid = ids.innermost;
+    copy(&mut facts.vpid, ids.upid, offset!(upid_nr));
     facts.pidns_level = ids.level;
     let signal = follow(task, offset!(task_signal))?;
-    facts.nr_threads = read(signal, offset!(signal_nr_threads)).unwrap_or(0);
-    let session = follow(signal, offset!(signal_session))?;
-    let group = follow(signal, offset!(signal_pgrp))?;
-    facts.sid = read(upid(session, 0)?, offset!(upid_nr))?;
-    facts.pgid = read(upid(group, 0)?, offset!(upid_nr))?;
-    facts.vsid = ids.number_of(session)?;
-    facts.vpgid = ids.number_of(group)?;
+    copy(&mut facts.nr_threads, signal, offset!(signal_nr_threads));
+    outermost_id(&mut facts.sid, signal, offset!(signal_session));
+    outermost_id(&mut facts.pgid, signal, offset!(signal_pgrp));
+    ids.number_of(&mut facts.vsid, follow(signal, offset!(signal_session))?)?;
+    ids.number_of(&mut facts.vpgid, follow(signal, offset!(signal_pgrp))?)?;
     let parent = follow(task, offset!(task_real_parent))?;
     let leader = follow(parent, offset!(task_group_leader))?;
-    facts.pvpid = Ids::of(leader).map_or(0, |ids| ids.innermost);
+    copy(&mut facts.pvpid, Ids::of(leader)?.upid, offset!(upid_nr));
     Ok(())
 }
 
 #[inline(always)]
-fn pidns_start(task: Address) -> Result<u64, Fault> {
-    let namespace = Ids::of(task)?.namespace;
-    let init = follow(namespace, offset!(pid_ns_child_reaper))?;
-    read(init, offset!(task_start_boottime))
-}
-
-/// Whether the task's pid namespace is the host's.
-#[inline(always)]
-pub(crate) fn in_host_pid_ns(task: Address) -> Result<bool, Fault> {
-    let namespace = Ids::of(task)?.namespace;
-    Ok(read::<u32>(namespace, offset!(pid_ns_inum))? == setting!(host_pid_ns))
+fn pidns_start(facts: &mut TaskFacts, task: Address) -> Result<bool, Fault> {
+    facts.pidns_init_start_boot_ns = 0;
+    let init = follow(Ids::of(task)?.namespace, offset!(pid_ns_child_reaper))?;
+    Ok(copy(&mut facts.pidns_init_start_boot_ns, init, offset!(task_start_boottime)))
 }

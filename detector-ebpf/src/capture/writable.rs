@@ -1,11 +1,18 @@
 //! `EXE_WRITABLE`: could the new credentials write the file or change its mode? The same questions as the kernel
 //! asks, in the same order, without ACLs, security modules and idmapped mounts.
 
-use detector_common::record::exec::ExecRecord;
+use detector_common::{
+    exe_flags::EXE_WRITABLE,
+    record::exec::{ExecRecord, known},
+};
 
 use crate::{
-    capture::{credentials::inner_id, executable::Executable},
+    capture::{
+        credentials::{NOBODY, inner_id},
+        executable::Executable,
+    },
     kernel_read::{Address, Fault, embedded, follow, read},
+    maps::Scratch,
     settings::offset,
 };
 
@@ -14,11 +21,25 @@ const S_IMMUTABLE: u32 = 1 << 3;
 const MNT_READONLY: u32 = 0x40;
 const CAP_DAC_OVERRIDE: u64 = 1 << 1;
 const CAP_FOWNER: u64 = 1 << 3;
-const NOBODY: u32 = u32::MAX;
 
-/// Needs `record.exe` and `record.credentials`.
+/// Sets the flag; needs `record.exe` and `record.credentials`.
 #[inline(always)]
-pub(crate) fn is_writable(record: &ExecRecord, task: Address, exe: &Executable) -> Result<bool, Fault> {
+pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
+    if scratch.record.known & (known::IDS | known::INODE) != known::IDS | known::INODE {
+        return;
+    }
+    match is_writable(&scratch.record, task, &scratch.work.exe) {
+        Ok(true) => {
+            scratch.record.exe.flags |= EXE_WRITABLE;
+            scratch.record.known |= known::WRITABLE;
+        }
+        Ok(false) => scratch.record.known |= known::WRITABLE,
+        Err(_) => {}
+    }
+}
+
+#[inline(always)]
+fn is_writable(record: &ExecRecord, task: Address, exe: &Executable) -> Result<bool, Fault> {
     let file = &record.exe;
     let who = &record.credentials;
     let sb_flags: u64 = read(exe.sb, offset!(sb_flags))?;
@@ -45,10 +66,13 @@ pub(crate) fn is_writable(record: &ExecRecord, task: Address, exe: &Executable) 
         return Ok(false);
     }
     let user_ns = follow(cred, offset!(cred_user_ns))?;
-    let uid_mapped = inner_id(user_ns, offset!(user_ns_uid_map), file.uid)? != NOBODY;
-    let gid_mapped = inner_id(user_ns, offset!(user_ns_gid_map), file.gid)? != NOBODY;
-    Ok((who.cap_effective & CAP_DAC_OVERRIDE != 0 && uid_mapped && gid_mapped)
-        || (who.cap_effective & CAP_FOWNER != 0 && uid_mapped))
+    if inner_id(user_ns, offset!(user_ns_uid_map), file.uid)? == NOBODY {
+        return Ok(false);
+    }
+    if who.cap_effective & CAP_FOWNER != 0 {
+        return Ok(true);
+    }
+    Ok(inner_id(user_ns, offset!(user_ns_gid_map), file.gid)? != NOBODY)
 }
 
 /// Binary search of the sorted supplementary groups; 65536 groups at most, so 17 steps.

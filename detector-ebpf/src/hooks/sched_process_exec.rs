@@ -1,7 +1,7 @@
 //! Raw tracepoint `sched_process_exec(task, old_pid, bprm)`: runs once for every successful exec, when credentials
 //! and memory are final. Only here is everything about the new program true and still there.
 
-use aya_ebpf::{EbpfContext as _, helpers::bpf_ktime_get_boot_ns, macros::raw_tracepoint, programs::RawTracePointContext};
+use aya_ebpf::{helpers::bpf_ktime_get_boot_ns, macros::raw_tracepoint, programs::RawTracePointContext};
 use aya_log_ebpf::debug;
 use detector_common::{
     ABI_VERSION,
@@ -56,8 +56,8 @@ fn try_exec(ctx: &RawTracePointContext) -> Result<(), Fault> {
         // SAFETY: a helper without arguments.
         boot_ns: unsafe { bpf_ktime_get_boot_ns() },
     };
-    let used = capture::exec(scratch, task, old_tid as u32, bprm, &exe);
-    emit(scratch, used);
-    let _ = ctx.as_ptr();
+    scratch.work.exe = exe;
+    capture::exec(scratch, task, old_tid as u32, bprm);
+    emit(scratch);
     Ok(())
 }

@@ -125,6 +125,7 @@ const fn namespaces(from: &record::Namespaces) -> Namespaces {
         uts: from.uts,
         ipc: from.ipc,
         cgroup: from.cgroup,
+        host_mnt: from.host_mnt,
     }
 }
 

@@ -2,27 +2,19 @@
 
 use crate::event::{Cgroups, ContainerId, ExecEvent};
 
-/// Numbers of the host's namespaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HostNamespaces {
-    /// Mount namespace of the host's first process.
-    pub mnt: u32,
-    /// Pid namespace of the host's first process.
-    pub pid: u32,
-}
-
 /// `OVERLAYFS_SUPER_MAGIC`
 const OVERLAY_MAGIC: u64 = 0x794c_7630;
 
 /// Whose process it is. A cgroup name alone does not make a container: host processes can live in cgroups whose
 /// names look like ids, and a process can move itself to a cgroup with an innocent name.
 #[must_use]
-pub fn identify(event: &ExecEvent, host: HostNamespaces) -> ContainerId {
+pub fn identify(event: &ExecEvent) -> ContainerId {
     let namespaces = event.namespaces;
-    if namespaces.mnt == 0 || namespaces.pid == 0 {
+    if namespaces.mnt == 0 || namespaces.host_mnt == 0 {
         return ContainerId::Unknown;
     }
-    if namespaces.mnt == host.mnt && namespaces.pid == host.pid {
+    let own_pids = event.process.pidns_level > 0;
+    if namespaces.mnt == namespaces.host_mnt && !own_pids {
         return ContainerId::Host;
     }
     if let Some(id) = runtime_id(&event.cgroups) {
@@ -30,7 +22,7 @@ pub fn identify(event: &ExecEvent, host: HostNamespaces) -> ContainerId {
     }
     // Services of the host may have a mount namespace of their own; what they do not have is an overlay as root.
     let own_root = event.file.root.is_some_and(|(_, magic)| magic == OVERLAY_MAGIC);
-    if namespaces.pid != host.pid || own_root {
+    if own_pids || own_root {
         return ContainerId::Namespace(namespaces.mnt);
     }
     ContainerId::Host

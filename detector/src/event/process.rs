@@ -148,6 +148,8 @@ pub struct Namespaces {
     pub ipc: u32,
     /// Cgroup namespace.
     pub cgroup: u32,
+    /// Mount namespace of the host's first process.
+    pub host_mnt: u32,
 }
 
 /// Type of a standard descriptor, in Falco's words.

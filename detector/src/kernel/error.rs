@@ -85,12 +85,6 @@ pub enum KernelError {
         /// What to do.
         remedy: &'static str,
     },
-    /// The agent does not live in the host's pid namespace.
-    #[error(
-        "the agent runs in a pid namespace of its own, so it cannot tell the host from its containers; run it in \
-         the host's (docker run --pid=host, hostPID: true)"
-    )]
-    NotHostPidNamespace,
     /// Something that should be in the object is not.
     #[error("the eBPF object has no `{0}`; the agent and its object do not belong together")]
     Missing(&'static str),

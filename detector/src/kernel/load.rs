@@ -8,7 +8,7 @@ use aya::{
     programs::{ProgramError, RawTracePoint},
 };
 use aya_log::EbpfLogger;
-use detector_common::settings::Settings;
+use detector_common::{kernel_offsets::KernelOffsets, settings::Settings};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     task::JoinHandle,
@@ -59,24 +59,37 @@ impl Kernel {
         let offsets = offsets::resolve(&Btf::parse(&bytes)?)?;
         drop(bytes);
 
+        // The verifier's log costs time and memory; it is only written when there is a refusal to explain.
+        match Self::load(&offsets, options, VerifierLogLevel::DISABLE, host) {
+            Err(KernelError::Refused { .. }) => Self::load(&offsets, options, VerifierLogLevel::DEBUG, host),
+            result => result,
+        }
+    }
+
+    fn load(
+        offsets: &KernelOffsets,
+        options: &LoadOptions,
+        verifier_log: VerifierLogLevel,
+        host: &Host,
+    ) -> Result<Self, KernelError> {
         let log_level = if options.kernel_log { LOG_ALL } else { LOG_OFF };
         let mut loader = EbpfLoader::new();
         loader
-            .verifier_log_level(VerifierLogLevel::DISABLE)
-            .override_global("OFFSETS", &offsets, true)
+            .verifier_log_level(verifier_log)
+            .override_global("OFFSETS", offsets, true)
             .override_global("SETTINGS", &options.settings, true)
             .override_global(aya_log::LEVEL, &log_level, false);
         if !options.kernel_log {
             loader.map_max_entries("AYA_LOGS", SMALLEST_RING);
         }
-        let mut ebpf = loader.load(OBJECT).map_err(not_loaded)?;
+        let mut ebpf = loader.load(OBJECT).map_err(|error| not_loaded(&error))?;
 
         let program: &mut RawTracePoint = ebpf
             .program_mut(EXEC_HOOK)
             .ok_or(KernelError::Missing(EXEC_HOOK))?
             .try_into()
             .map_err(|error: ProgramError| KernelError::BadObject(error.to_string()))?;
-        program.load().map_err(|error| refused(EXEC_HOOK, error, host))?;
+        program.load().map_err(|error| refused(EXEC_HOOK, &error, host))?;
         program.attach(EXEC_HOOK).map_err(|error| KernelError::Attach {
             tracepoint: EXEC_HOOK,
             reason: with_causes(&error),
@@ -145,8 +158,8 @@ fn permission(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
 }
 
-fn not_loaded(error: EbpfError) -> KernelError {
-    match &error {
+fn not_loaded(error: &EbpfError) -> KernelError {
+    match error {
         EbpfError::MapError(MapError::CreateError { name, io_error }) if permission(io_error) => {
             KernelError::NotPermitted {
                 what: format!("making the map `{name}`"),
@@ -157,12 +170,12 @@ fn not_loaded(error: EbpfError) -> KernelError {
         EbpfError::MapError(MapError::CreateError { name, io_error }) => {
             KernelError::NoMap { map: name.clone(), reason: io_error.to_string() }
         }
-        _ => KernelError::BadObject(with_causes(&error)),
+        _ => KernelError::BadObject(with_causes(error)),
     }
 }
 
-fn refused(program: &'static str, error: ProgramError, host: &Host) -> KernelError {
-    match &error {
+fn refused(program: &'static str, error: &ProgramError, host: &Host) -> KernelError {
+    match error {
         ProgramError::LoadError { io_error, verifier_log } => {
             if permission(io_error) && !is_root() {
                 return KernelError::NotPermitted {
@@ -181,6 +194,6 @@ fn refused(program: &'static str, error: ProgramError, host: &Host) -> KernelErr
                 log: last,
             }
         }
-        _ => KernelError::BadObject(with_causes(&error)),
+        _ => KernelError::BadObject(with_causes(error)),
     }
 }
