@@ -6,7 +6,9 @@ use std::{env, fs, path::PathBuf};
 fn main() {
     println!("cargo::rerun-if-env-changed=DETECTOR_EBPF_OBJECT");
     let (Some(out), Some(manifest)) = (env::var_os("OUT_DIR"), env::var_os("CARGO_MANIFEST_DIR")) else {
-        println!("cargo::error=cargo sets OUT_DIR and CARGO_MANIFEST_DIR for build scripts, but they are not set");
+        println!(
+            "cargo::error=cargo sets OUT_DIR and CARGO_MANIFEST_DIR for build scripts, but they are not set"
+        );
         return;
     };
     let object = env::var_os("DETECTOR_EBPF_OBJECT")

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use crate::{
-    decode::decode,
+    decode::{BootClock, decode},
     enrich::identify,
     format::{json, text},
     kernel::{Counters, Host, Kernel, KernelError, LoadOptions, RingReader},
@@ -87,10 +87,7 @@ pub async fn run(settings: &Settings) -> Result<(), PipelineError> {
 /// What the stock rule can want: a container's process that runs a file of the upper layer.
 fn load_options(settings: &Settings) -> LoadOptions {
     let wanted = predicate::CONTAINER_LIKE | predicate::UPPER_LAYER;
-    let mut kernel = KernelSettings {
-        term_count: 1,
-        ..KernelSettings::default()
-    };
+    let mut kernel = KernelSettings { term_count: 1, ..KernelSettings::default() };
     kernel.terms[0] = FilterTerm { mask: wanted, value: wanted };
     LoadOptions { settings: kernel, kernel_log: settings.kernel_log }
 }
@@ -112,6 +109,7 @@ fn report(stages: &Stages<'_>, counters: &Counters) {
 /// From record to line.
 struct Stages<'a> {
     settings: &'a Settings,
+    clock: BootClock,
     hostname: String,
     engine: Engine,
     stdout: Stdout,
@@ -124,6 +122,7 @@ impl<'a> Stages<'a> {
     fn new(settings: &'a Settings, engine: Engine) -> Self {
         Self {
             settings,
+            clock: Host::boot_clock(),
             hostname: hostname(),
             engine,
             stdout: Stdout::new(settings.buffered_outputs),
@@ -135,20 +134,20 @@ impl<'a> Stages<'a> {
 
     /// Takes a batch of records through all stages; the answer is how many there were.
     fn take(&mut self, ring: &mut RingReader) -> Result<usize, PipelineError> {
-        // Read anew for each batch: the time of day can be set while the agent runs.
-        let clock = Host::boot_clock();
+        // Measured anew for each batch: the time of day can be set while the agent runs.
+        self.clock = self.clock.updated(Host::boot_clock());
         let mut outcome = Ok(());
         let taken = ring.drain(BATCH, |record| {
             if outcome.is_ok() {
-                outcome = self.record(record, clock);
+                outcome = self.record(record);
             }
         });
         outcome.map(|()| taken)
     }
 
-    fn record(&mut self, record: &[u8], clock: crate::decode::BootClock) -> Result<(), PipelineError> {
+    fn record(&mut self, record: &[u8]) -> Result<(), PipelineError> {
         self.records += 1;
-        let mut event = match decode(record, clock, self.records) {
+        let mut event = match decode(record, self.clock, self.records) {
             Ok(event) => event,
             Err(error) => {
                 self.undecodable += 1;

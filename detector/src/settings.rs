@@ -64,11 +64,9 @@ impl Settings {
         let (key, value) =
             assignment.split_once('=').ok_or_else(|| SettingError::NotKeyValue(assignment.to_owned()))?;
         let (key, value) = (key.trim(), value.trim());
-        let (_, set) =
-            SWITCHES.iter().find(|(name, _)| *name == key).ok_or_else(|| SettingError::UnknownKey {
-                key: key.to_owned(),
-                known: SWITCHES.map(|(name, _)| name).join(", "),
-            })?;
+        let (_, set) = SWITCHES.iter().find(|(name, _)| *name == key).ok_or_else(|| {
+            SettingError::UnknownKey { key: key.to_owned(), known: SWITCHES.map(|(name, _)| name).join(", ") }
+        })?;
         let value = match value {
             "true" => true,
             "false" => false,

@@ -5,8 +5,8 @@ use zerocopy::FromBytes;
 
 use super::{BootClock, DecodeError};
 use crate::event::{
-    Ancestor, Arguments, Cgroup, Cgroups, Completeness, Container, Credentials, ExecEvent, ExecKind, ExeFlags,
-    ExecutedFile, Namespaces, Origin, Path, Process, StdioKind, Usage,
+    Ancestor, Arguments, Cgroup, Cgroups, Completeness, Container, Credentials, ExeFlags, ExecEvent,
+    ExecKind, ExecutedFile, Namespaces, Origin, Path, Process, StdioKind, Usage,
 };
 
 /// Bytes of a page: `total_vm` counts them. The same on every kernel this agent supports.
@@ -143,8 +143,8 @@ const fn stdio(from: record::StdioFacts) -> StdioKind {
 
 fn file(fixed: &ExecRecord, path: Option<Path>) -> Result<ExecutedFile, DecodeError> {
     let from = &fixed.exe;
-    let origin = record::Origin::from_number(from.origin)
-        .ok_or(DecodeError::UnknownOrigin { origin: from.origin })?;
+    let origin =
+        record::Origin::from_number(from.origin).ok_or(DecodeError::UnknownOrigin { origin: from.origin })?;
     let time = |sec: i64, nsec: u32| {
         let sec = u64::try_from(sec).ok().filter(|_| has(fixed, known::TIMES))?;
         sec.checked_mul(1_000_000_000)?.checked_add(u64::from(nsec))
@@ -245,7 +245,11 @@ impl<'a> Sections<'a> {
     }
 
     fn arguments(&mut self, kind: SectionKind, given: u32) -> Result<Option<Arguments>, DecodeError> {
-        Ok(self.get(kind)?.map(|(bytes, complete)| Arguments { area: bytes.to_vec(), given, truncated: !complete }))
+        Ok(self.get(kind)?.map(|(bytes, complete)| Arguments {
+            area: bytes.to_vec(),
+            given,
+            truncated: !complete,
+        }))
     }
 
     fn ancestors(&mut self, clock: BootClock) -> Result<Vec<Ancestor>, DecodeError> {
@@ -282,7 +286,11 @@ impl<'a> Sections<'a> {
         let mut cgroups = Vec::with_capacity(HIERARCHIES.len());
         for (kind, controller) in HIERARCHIES {
             if let Some((bytes, complete)) = self.get(kind)? {
-                cgroups.push(Cgroup { controller, path: Path::from_leaf_first(bytes, complete).bytes, complete });
+                cgroups.push(Cgroup {
+                    controller,
+                    path: Path::from_leaf_first(bytes, complete).bytes,
+                    complete,
+                });
             }
         }
         Ok(Cgroups(cgroups))

@@ -42,8 +42,7 @@ fn runtime_id(cgroups: &Cgroups) -> Option<String> {
 }
 
 /// What runtimes put before the id.
-const PREFIXES: [&str; 6] =
-    ["docker-", "libpod-payload-", "libpod-", "cri-containerd-", "crio-", "nerdctl-"];
+const PREFIXES: [&str; 6] = ["docker-", "libpod-payload-", "libpod-", "cri-containerd-", "crio-", "nerdctl-"];
 
 #[cfg(test)]
 mod tests {

@@ -38,7 +38,7 @@ impl ContainerId {
         match self {
             Self::Host => Some("host".to_owned()),
             Self::Named(id) => Some(id.chars().take(12).collect()),
-            Self::Namespace(number) => Some(format!("mnt-{:08x}", number)),
+            Self::Namespace(number) => Some(format!("mnt-{number:08x}")),
             Self::Unknown => None,
         }
     }

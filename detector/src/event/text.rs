@@ -15,8 +15,7 @@ impl Path {
     /// Joins components that come leaf first, each ended by a NUL, as the kernel side sends them.
     #[must_use]
     pub fn from_leaf_first(components: &[u8], complete: bool) -> Self {
-        let names: Vec<&[u8]> =
-            components.split(|byte| *byte == 0).filter(|name| !name.is_empty()).collect();
+        let names: Vec<&[u8]> = components.split(|byte| *byte == 0).filter(|name| !name.is_empty()).collect();
         if let ([only], true) = (names.as_slice(), complete)
             && only.starts_with(b"memfd:")
         {

@@ -130,7 +130,12 @@ mod tests {
             priority: Priority::Informational,
             source: "syscall".to_owned(),
             tags: vec!["A".to_owned(), "b".to_owned()],
-            output: vec![Piece::Literal("x=".to_owned()), Piece::Field(0), Piece::Literal(" y=".to_owned()), Piece::Field(1)],
+            output: vec![
+                Piece::Literal("x=".to_owned()),
+                Piece::Field(0),
+                Piece::Literal(" y=".to_owned()),
+                Piece::Field(1),
+            ],
             fields: ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec(),
         };
         let values = vec![

@@ -27,7 +27,9 @@ pub fn message(alert: &Alert) -> String {
     for piece in &alert.rule.output {
         match piece {
             Piece::Literal(literal) => message.push_str(literal),
-            Piece::Field(index) => push_value(&mut message, alert.values.get(*index).and_then(Option::as_ref)),
+            Piece::Field(index) => {
+                push_value(&mut message, alert.values.get(*index).and_then(Option::as_ref));
+            }
         }
     }
     message

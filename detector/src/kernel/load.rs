@@ -90,10 +90,9 @@ impl Kernel {
             .try_into()
             .map_err(|error: ProgramError| KernelError::BadObject(error.to_string()))?;
         program.load().map_err(|error| refused(EXEC_HOOK, &error, host))?;
-        program.attach(EXEC_HOOK).map_err(|error| KernelError::Attach {
-            tracepoint: EXEC_HOOK,
-            reason: with_causes(&error),
-        })?;
+        program
+            .attach(EXEC_HOOK)
+            .map_err(|error| KernelError::Attach { tracepoint: EXEC_HOOK, reason: with_causes(&error) })?;
         Ok(Self { ebpf, kernel_log: options.kernel_log })
     }
 
@@ -116,7 +115,8 @@ impl Kernel {
         if !self.kernel_log {
             return Ok(None);
         }
-        let logger = EbpfLogger::init(&mut self.ebpf).map_err(|error| KernelError::BadObject(with_causes(&error)))?;
+        let logger =
+            EbpfLogger::init(&mut self.ebpf).map_err(|error| KernelError::BadObject(with_causes(&error)))?;
         // SAFETY: the descriptor belongs to the map inside, which lives as long as the AsyncFd and is never replaced.
         let mut logger = unsafe { AsyncFd::register_with_interest(logger, Interest::READABLE) }
             .map_err(|error| KernelError::Ring(error.into()))?;
@@ -131,8 +131,7 @@ impl Kernel {
 
 /// Whether `/sys/kernel/security/lockdown` has `[confidentiality]`.
 fn lockdown_forbids_reads() -> bool {
-    fs::read_to_string("/sys/kernel/security/lockdown")
-        .is_ok_and(|modes| modes.contains("[confidentiality]"))
+    fs::read_to_string("/sys/kernel/security/lockdown").is_ok_and(|modes| modes.contains("[confidentiality]"))
 }
 
 fn is_root() -> bool {
