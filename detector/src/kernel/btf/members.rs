@@ -254,9 +254,16 @@ mod tests {
         let mut blob = Blob::new();
         let int = blob.int("int", 4);
         let three_bits = blob.int_of_bits("int", 4, 3);
+        let shifted = blob.record("int", 1, false, 0, 4, &[8 << 16 | 32]);
         let flagged =
             blob.structure_with_bit_fields("flagged", 8, &[("whole", int, 32, 0), ("part", int, 0, 3)]);
-        blob.structure_of_bits("older", 8, &[("whole", int, 32), ("part", three_bits, 0), ("odd", int, 3)]);
+        let far = 0x00ff_fff8;
+        blob.structure_with_bit_fields("wide", 0x0020_0000, &[("far", int, far, 0)]);
+        blob.structure_of_bits(
+            "older",
+            8,
+            &[("whole", int, 32), ("part", three_bits, 0), ("odd", int, 3), ("late", shifted, 8)],
+        );
         let nested = blob.structure("nested", 16, &[("inner", flagged, 8)]);
         blob.structure("", 16, &[("x", nested, 0)]);
         ask(
@@ -264,7 +271,9 @@ mod tests {
             [
                 ("flagged.whole", Ok((4, 4))),
                 ("flagged.part", Err(LookupError::BitField)),
+                ("wide.far", Ok((far / 8, 4))),
                 ("older.whole", Ok((4, 4))),
+                ("older.late", Err(LookupError::BitField)),
                 ("older.part", Err(LookupError::BitField)),
                 ("older.odd", Err(LookupError::BitField)),
                 ("nested.inner.part", Err(LookupError::BitField)),

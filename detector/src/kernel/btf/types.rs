@@ -355,6 +355,24 @@ mod tests {
     }
 
     #[test]
+    fn a_type_that_lacks_its_last_word_is_refused() {
+        let mut blob = Blob::new();
+        blob.record("int", 1, false, 0, 4, &[]);
+        let bytes = blob.bytes();
+        assert!(matches!(Btf::parse(&bytes), Err(BtfError::TypeCutOff { id: 1, offset: 0 })));
+    }
+
+    #[test]
+    fn names_of_one_hash_are_told_apart() {
+        let mut blob = Blob::new();
+        blob.structure("costarring", 8, &[]);
+        blob.structure("liquid", 16, &[]);
+        let bytes = blob.bytes();
+        let btf = Btf::parse(&bytes).unwrap();
+        assert_eq!((btf.size_of("costarring"), btf.size_of("liquid")), (Some(8), Some(16)));
+    }
+
+    #[test]
     fn damaged_strings_are_refused() {
         let start = Blob::new().with_strings(b"x\0").bytes();
         assert!(matches!(Btf::parse(&start), Err(BtfError::BadStrings { .. })));
