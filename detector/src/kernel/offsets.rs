@@ -93,7 +93,11 @@ fn value(btf: &Btf<'_>, source: Source) -> Result<u32, NotFound> {
     }
     .and_then(|found| {
         // The sentinel must stay what it means.
-        if found == ABSENT { Err(vec![(format!("{source:?}"), LookupError::Damaged)]) } else { Ok(found) }
+        if found == ABSENT {
+            Err(vec![(format!("a value other than {ABSENT}"), LookupError::Damaged)])
+        } else {
+            Ok(found)
+        }
     })
 }
 

@@ -3,7 +3,9 @@
 
 use super::{
     error::LookupError,
-    types::{Btf, RawMember, Steps},
+    kind::Kind,
+    record::RawMember,
+    types::{Btf, Steps},
 };
 
 /// Anonymous structs within anonymous structs; kernels have three levels.
@@ -43,26 +45,25 @@ impl Btf<'_> {
     /// `path` is names joined by dots, each with indexes in brackets where it is an array. Indexes into a flexible
     /// array are not checked against a length, for it has none. Bit-fields are an error: they have no byte offset.
     pub fn find_member(&self, type_name: &str, path: &str) -> Result<Member, LookupError> {
-        self.ask_each(type_name, super::kind::Kind::has_members, |id| self.follow(id, path))
+        self.ask_each(type_name, Kind::has_members, |id, steps| self.follow(id, path, steps))
     }
 
-    fn follow(&self, root: u32, path: &str) -> Result<Member, LookupError> {
-        let mut steps = Steps::new();
+    fn follow(&self, root: u32, path: &str, steps: &mut Steps) -> Result<Member, LookupError> {
         let mut place = Place { bits: 0, type_id: root, bit_field: false };
         for step in path.split('.') {
             let (name, indexes) = step.split_at(step.find('[').unwrap_or(step.len()));
             if name.is_empty() {
                 return Err(LookupError::BadPath);
             }
-            place = self.step_into(&place, name, &mut steps)?;
-            place = self.step_along(place, indexes, &mut steps)?;
+            place = self.step_into(&place, name, steps)?;
+            place = self.step_along(place, indexes, steps)?;
         }
-        let (_, last) = self.resolve(place.type_id, &mut steps)?;
+        let (_, last) = self.resolve(place.type_id, steps)?;
         if place.bit_field || last.is_partial_int() || !place.bits.is_multiple_of(8) {
             return Err(LookupError::BitField);
         }
         let offset = u32::try_from(place.bits / 8).map_err(|_| LookupError::Damaged)?;
-        Ok(Member { offset, size: self.size_of_id(place.type_id, &mut steps)? })
+        Ok(Member { offset, size: self.size_of_id(place.type_id, steps)? })
     }
 
     /// From a struct to its member of that name.
@@ -253,9 +254,16 @@ mod tests {
         let mut blob = Blob::new();
         let int = blob.int("int", 4);
         let three_bits = blob.int_of_bits("int", 4, 3);
+        let shifted = blob.record("int", 1, false, 0, 4, &[8 << 16 | 32]);
         let flagged =
             blob.structure_with_bit_fields("flagged", 8, &[("whole", int, 32, 0), ("part", int, 0, 3)]);
-        blob.structure_of_bits("older", 8, &[("whole", int, 32), ("part", three_bits, 0), ("odd", int, 3)]);
+        let far = 0x00ff_fff8;
+        blob.structure_with_bit_fields("wide", 0x0020_0000, &[("far", int, far, 0)]);
+        blob.structure_of_bits(
+            "older",
+            8,
+            &[("whole", int, 32), ("part", three_bits, 0), ("odd", int, 3), ("late", shifted, 8)],
+        );
         let nested = blob.structure("nested", 16, &[("inner", flagged, 8)]);
         blob.structure("", 16, &[("x", nested, 0)]);
         ask(
@@ -263,7 +271,9 @@ mod tests {
             [
                 ("flagged.whole", Ok((4, 4))),
                 ("flagged.part", Err(LookupError::BitField)),
+                ("wide.far", Ok((far / 8, 4))),
                 ("older.whole", Ok((4, 4))),
+                ("older.late", Err(LookupError::BitField)),
                 ("older.part", Err(LookupError::BitField)),
                 ("older.odd", Err(LookupError::BitField)),
                 ("nested.inner.part", Err(LookupError::BitField)),
@@ -312,6 +322,18 @@ mod tests {
         blob.structure("mount", 8, &[("mnt_id", int, 4), ("x", int, 0)]);
         blob.structure("mount", 8, &[("x", int, 4)]);
         ask(&blob, [("mount.mnt_id", Ok((4, 4))), ("mount.x", Err(LookupError::Ambiguous))]);
+    }
+
+    #[test]
+    fn many_types_of_one_name_share_one_allowance() {
+        let mut blob = Blob::new();
+        let int = blob.int("int", 4);
+        let wide = blob.structure("", 8, &vec![("filler", int, 0); 5000]);
+        for _ in 0..100 {
+            blob.structure("s", 8, &[("", wide, 0)]);
+        }
+        blob.structure("lone", 8, &[("", wide, 0)]);
+        ask(&blob, [("s.x", Err(LookupError::Damaged)), ("lone.x", Err(LookupError::NoSuchMember))]);
     }
 
     #[test]

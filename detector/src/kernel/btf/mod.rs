@@ -18,6 +18,7 @@ mod hostile_input;
 mod kind;
 mod members;
 mod names;
+mod record;
 mod source;
 mod types;
 

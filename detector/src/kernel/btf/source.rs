@@ -16,19 +16,23 @@ pub const MAX_BTF_BYTES: u64 = 256 << 20;
 
 /// All bytes of a BTF file. Errors name the file and the remedy.
 pub fn read_kernel_btf(path: &Path) -> Result<Vec<u8>, BtfError> {
+    read_bounded(path, MAX_BTF_BYTES)
+}
+
+fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, BtfError> {
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => BtfError::NotThere { path: path.to_owned() },
         _ => BtfError::Unreadable { path: path.to_owned(), source },
     };
     let file = File::open(path).map_err(unreadable)?;
-    let expected = file.metadata().map_err(unreadable)?.len().min(MAX_BTF_BYTES);
+    let expected = file.metadata().map_err(unreadable)?.len().min(limit);
     // One byte more than expected: the read that finds the end needs no second allocation.
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
-    file.take(MAX_BTF_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if u64::try_from(bytes.len()).is_ok_and(|len| len <= MAX_BTF_BYTES) {
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len <= limit) {
         Ok(bytes)
     } else {
-        Err(BtfError::TooBig { path: path.to_owned(), limit: MAX_BTF_BYTES })
+        Err(BtfError::TooBig { path: path.to_owned(), limit })
     }
 }
 
@@ -51,6 +55,12 @@ mod tests {
         let error = read_kernel_btf(Path::new("/proc/self")).unwrap_err();
         assert!(matches!(error, BtfError::Unreadable { .. }));
         assert!(error.to_string().contains("/proc/self"));
+    }
+
+    #[test]
+    fn a_file_without_end_is_not_read_to_it() {
+        let error = read_bounded(Path::new("/dev/zero"), 5000).unwrap_err();
+        assert!(matches!(error, BtfError::TooBig { limit: 5000, .. }), "{error}");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use super::{
     error::{BtfError, LookupError},
-    header::{Sections, u32_at},
-    kind::{ENUMERATOR_LEN, ENUMERATOR64_LEN, Head, Kind, MEMBER_LEN},
+    header::Sections,
+    kind::{HEAD_LEN, Head, Kind},
     names::{NameIndex, name_at},
+    record::Type,
 };
 
 /// How many types and members one question may visit: the largest struct of a kernel has some three hundred members,
@@ -24,25 +25,6 @@ pub struct Btf<'a> {
     /// Byte at which each type begins in `types`.
     starts: Vec<u32>,
     names: NameIndex,
-}
-
-/// A type as it lies in its section.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Type<'a> {
-    pub(super) head: Head,
-    /// What follows the head.
-    trailer: &'a [u8],
-}
-
-/// A member of a struct or union as recorded.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RawMember {
-    pub(super) name: u32,
-    pub(super) type_id: u32,
-    /// From the start of the struct.
-    pub(super) bit_offset: u32,
-    /// 0 for a member that is none, as far as the member itself tells.
-    pub(super) bit_field_size: u32,
 }
 
 /// What one question may still visit.
@@ -80,7 +62,7 @@ impl<'a> Btf<'a> {
 
     /// As [`Self::size_of`], with the reason where there is no answer.
     pub fn find_size(&self, type_name: &str) -> Result<u32, LookupError> {
-        self.ask_each(type_name, Kind::has_members, |id| {
+        self.ask_each(type_name, Kind::has_members, |id, _| {
             self.type_at(id).map(|found| found.head.size_or_type).ok_or(LookupError::Damaged)
         })
     }
@@ -93,13 +75,14 @@ impl<'a> Btf<'a> {
 
     /// As [`Self::enum_value`], with the reason where there is no answer. A value beyond `i64` counts as damage.
     pub fn find_enum_value(&self, enum_name: &str, enumerator: &str) -> Result<i64, LookupError> {
-        self.ask_each(enum_name, Kind::is_enum, |id| {
-            let found = self.type_at(id).ok_or(LookupError::Damaged)?;
-            let (_, value) = found
-                .enumerators()
-                .find(|&(name, _)| self.is_named(name, enumerator))
-                .ok_or(LookupError::NoSuchEnumerator)?;
-            value.ok_or(LookupError::Damaged)
+        self.ask_each(enum_name, Kind::is_enum, |id, steps| {
+            for (name, value) in self.type_at(id).ok_or(LookupError::Damaged)?.enumerators() {
+                steps.take()?;
+                if self.is_named(name, enumerator) {
+                    return value.ok_or(LookupError::Damaged);
+                }
+            }
+            Err(LookupError::NoSuchEnumerator)
         })
     }
 
@@ -115,17 +98,20 @@ impl<'a> Btf<'a> {
         &self,
         name: &str,
         wanted: impl Fn(Kind) -> bool,
-        ask: impl Fn(u32) -> Result<T, LookupError>,
+        mut ask: impl FnMut(u32, &mut Steps) -> Result<T, LookupError>,
     ) -> Result<T, LookupError> {
+        // One allowance for all types of the name: there may be as many of them as hostile input likes.
+        let mut steps = Steps::new();
         let mut first_error = None;
         for level in self.levels() {
             let mut answer = None;
             for id in level.names.candidates(name.as_bytes()) {
+                steps.take()?;
                 let Some(head) = self.type_at(id).map(|found| found.head) else { continue };
                 if !wanted(head.kind) || !self.is_named(head.name, name) {
                     continue;
                 }
-                match (ask(id), &answer) {
+                match (ask(id, &mut steps), &answer) {
                     (Ok(new), None) => answer = Some(new),
                     (Ok(new), Some(old)) if new != *old => return Err(LookupError::Ambiguous),
                     (Ok(_), Some(_)) => {}
@@ -148,8 +134,7 @@ impl<'a> Btf<'a> {
             None => level.types.len(),
         };
         let head = Head::read(level.types, start)?;
-        let trailer = level.types.get(start + super::kind::HEAD_LEN..end)?;
-        Some(Type { head, trailer })
+        Some(Type { head, trailer: level.types.get(start + HEAD_LEN..end)? })
     }
 
     /// The type below typedefs, qualifiers and type tags, with its id.
@@ -286,65 +271,6 @@ impl<'a> Btf<'a> {
     }
 }
 
-impl<'a> Type<'a> {
-    /// Members, if this is a struct or union.
-    pub(super) fn members(&self) -> impl Iterator<Item = RawMember> + use<'a> {
-        let kind_flag = self.head.kind_flag;
-        let trailer = if self.head.kind.has_members() { self.trailer } else { &[] };
-        trailer.chunks_exact(MEMBER_LEN).filter_map(move |bytes| {
-            let offset = u32_at(bytes, 8)?;
-            let (bit_offset, bit_field_size) =
-                if kind_flag { (offset & 0x00ff_ffff, offset >> 24) } else { (offset, 0) };
-            Some(RawMember {
-                name: u32_at(bytes, 0)?,
-                type_id: u32_at(bytes, 4)?,
-                bit_offset,
-                bit_field_size,
-            })
-        })
-    }
-
-    /// Type of the elements and their number, if this is an array.
-    pub(super) fn array(&self) -> Option<(u32, u32)> {
-        if self.head.kind != Kind::Array {
-            return None;
-        }
-        Some((u32_at(self.trailer, 0)?, u32_at(self.trailer, 8)?))
-    }
-
-    /// Whether an integer takes fewer bits than its bytes hold: the older way to mark a bit-field.
-    pub(super) fn is_partial_int(&self) -> bool {
-        self.head.kind == Kind::Int
-            && u32_at(self.trailer, 0).is_none_or(|encoding| {
-                let (bit_offset, bits) = ((encoding >> 16) & 0xff, encoding & 0xff);
-                bit_offset != 0 || self.head.size_or_type.checked_mul(8) != Some(bits)
-            })
-    }
-
-    /// Name and value of each enumerator; no value where it does not fit an `i64`.
-    fn enumerators(&self) -> impl Iterator<Item = (u32, Option<i64>)> + use<'a> {
-        let signed = self.head.kind_flag;
-        let wide = self.head.kind == Kind::Enum64;
-        let (trailer, len) = match self.head.kind {
-            Kind::Enum => (self.trailer, ENUMERATOR_LEN),
-            Kind::Enum64 => (self.trailer, ENUMERATOR64_LEN),
-            _ => (&[][..], ENUMERATOR_LEN),
-        };
-        trailer.chunks_exact(len).filter_map(move |bytes| {
-            let low = u32_at(bytes, 4)?;
-            let value = if wide {
-                let bits = u64::from(u32_at(bytes, 8)?) << 32 | u64::from(low);
-                if signed { Some(bits.cast_signed()) } else { i64::try_from(bits).ok() }
-            } else if signed {
-                Some(i64::from(low.cast_signed()))
-            } else {
-                Some(i64::from(low))
-            };
-            Some((u32_at(bytes, 0)?, value))
-        })
-    }
-}
-
 /// String sections begin with the empty string and end with an end mark; a module's may be empty.
 fn check_strings(strings: &[u8], split: bool) -> Result<(), BtfError> {
     let what = match strings {
@@ -426,6 +352,24 @@ mod tests {
         blob.record("half", 4, false, 3, 4, &[0, 0, 0]);
         let bytes = blob.bytes();
         assert!(matches!(Btf::parse(&bytes), Err(BtfError::TypeCutOff { id: 2, offset: 12 })));
+    }
+
+    #[test]
+    fn a_type_that_lacks_its_last_word_is_refused() {
+        let mut blob = Blob::new();
+        blob.record("int", 1, false, 0, 4, &[]);
+        let bytes = blob.bytes();
+        assert!(matches!(Btf::parse(&bytes), Err(BtfError::TypeCutOff { id: 1, offset: 0 })));
+    }
+
+    #[test]
+    fn names_of_one_hash_are_told_apart() {
+        let mut blob = Blob::new();
+        blob.structure("costarring", 8, &[]);
+        blob.structure("liquid", 16, &[]);
+        let bytes = blob.bytes();
+        let btf = Btf::parse(&bytes).unwrap();
+        assert_eq!((btf.size_of("costarring"), btf.size_of("liquid")), (Some(8), Some(16)));
     }
 
     #[test]

@@ -102,6 +102,15 @@ fn missing_optional_members_are_absent_and_told() {
 }
 
 #[test]
+fn a_value_like_the_sentinel_is_told_as_absent() {
+    let mut kernel = Kernel::newest();
+    kernel.cpuset = i64::from(ABSENT);
+    let (offsets, absent) = kernel.resolve().unwrap();
+    assert_eq!(offsets.cgrp_id_cpuset, ABSENT);
+    assert!(absent.iter().any(|missing| missing.entry == "cgrp_id_cpuset"), "{absent:?}");
+}
+
+#[test]
 fn an_index_beyond_the_array_is_absent_not_a_guess() {
     let mut kernel = Kernel::newest();
     kernel.pids = 3;
@@ -120,6 +129,8 @@ struct Kernel {
     width: u32,
     /// Elements of `signal_struct.pids`.
     pids: u32,
+    /// Value of `cpuset_cgrp_id`.
+    cpuset: i64,
 }
 
 impl Kernel {
@@ -135,7 +146,7 @@ impl Kernel {
                 structs.entry(of.to_owned()).or_default().push(path.to_owned());
             }
         }
-        Self { structs, width: 8, pids: 4 }
+        Self { structs, width: 8, pids: 4, cpuset: 0 }
     }
 
     fn rename(&mut self, of: &str, from: &str, to: &str) {
@@ -176,7 +187,11 @@ impl Kernel {
             false,
             &[("PIDTYPE_PID", 0), ("PIDTYPE_TGID", 1), ("PIDTYPE_PGID", 2), ("PIDTYPE_SID", 3)],
         );
-        blob.enumeration("cgroup_subsys_id", false, &[("cpuset_cgrp_id", 0), ("memory_cgrp_id", 4)]);
+        blob.enumeration(
+            "cgroup_subsys_id",
+            false,
+            &[("cpuset_cgrp_id", self.cpuset), ("memory_cgrp_id", 4)],
+        );
         for (name, paths) in &self.structs {
             let placed: Vec<_> = paths
                 .iter()
