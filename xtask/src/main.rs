@@ -3,6 +3,7 @@ mod apt;
 mod build;
 mod build_ebpf;
 mod command;
+mod lint;
 mod privilege;
 mod workspace;
 
@@ -23,12 +24,15 @@ enum Verb {
     BuildEbpf(build_ebpf::Options),
     /// Build everything: the eBPF program and the agent (release, static) at `target/detector`
     Build(build_ebpf::Options),
+    /// Check format, lints, rooms, sizes, words, licences and Cargo.lock
+    Lint,
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::BuildEbpf(options) => build_ebpf::run(&options),
         Verb::Build(options) => build::run(&options),
+        Verb::Lint => lint::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
