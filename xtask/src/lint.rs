@@ -74,7 +74,7 @@ fn format(workspace: &Workspace) -> Result<()> {
 }
 
 fn clippy(workspace: &Workspace, packages: &[&str]) -> Result<()> {
-    let mut cargo = workspace.cargo();
+    let mut cargo = workspace.agent_cargo();
     cargo.args(["clippy", "--quiet", "--all-targets"]).args(packages).args(["--", "-D", "warnings"]);
     command::run(&mut cargo)
 }

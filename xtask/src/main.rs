@@ -3,8 +3,12 @@ mod apt;
 mod build;
 mod build_ebpf;
 mod command;
+mod containers;
+mod demo;
 mod lint;
 mod privilege;
+mod run;
+mod test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -26,6 +30,9 @@ enum Verb {
     Build(build_ebpf::Options),
     /// Check format, lints, rooms, sizes, words, licences and Cargo.lock
     Lint,
+    Test(test::Options),
+    Run(run::Options),
+    Demo(demo::Options),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +40,9 @@ fn main() -> ExitCode {
         Verb::BuildEbpf(options) => build_ebpf::run(&options),
         Verb::Build(options) => build::run(&options),
         Verb::Lint => lint::run(),
+        Verb::Test(options) => test::run(&options),
+        Verb::Run(options) => run::run(&options),
+        Verb::Demo(options) => demo::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
