@@ -2,13 +2,14 @@
 //! binary in it, shows the alert, and leaves nothing behind.
 mod agent;
 mod bare;
+mod cgroup;
 mod docker;
 mod interrupt;
 mod process;
 mod report;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -78,19 +79,17 @@ fn demo(workspace: &Workspace, kind: Kind, busybox: &Path) -> Result<()> {
         Kind::Bare => None,
     };
     let mut agent = Agent::start(&workspace.agent())?;
-    let started = Instant::now();
     match &engine {
         Some(engine) => engine.run(DROP_AND_RUN)?,
         None => bare::run(folder.path(), &image, DROP_AND_RUN)?,
     }
     let alert = agent.wait_for_alert(DROPPED, PATIENCE)?;
-    let seen = started.elapsed();
     agent.stop()?;
     if let Some(engine) = engine {
         engine.stop()?;
     }
     folder.close().context("cannot remove the folder of the demo in /var/tmp")?;
-    report::print(&alert, seen);
+    report::print(&alert);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::cgroup::NewParents;
 use super::interrupt;
 use super::process::{GLANCE, Guarded};
 use crate::{command, containers};
@@ -20,6 +21,8 @@ pub(super) struct Daemon {
     /// Everything of the daemon lies below it.
     folder: PathBuf,
     client: PathBuf,
+    /// Dropped last, when the daemon is gone.
+    _cgroups: NewParents,
 }
 
 impl Daemon {
@@ -43,6 +46,7 @@ impl Daemon {
             "--containerd-plugins-namespace",
             "detector-demo-plugins",
         ]);
+        let cgroups = NewParents::watch()?;
         command::show(&dockerd);
         let errors = log.try_clone().context("cannot open the log of dockerd twice")?;
         let child = dockerd
@@ -52,7 +56,7 @@ impl Daemon {
             .spawn()
             .context("cannot start dockerd")?;
         let process = Guarded::new("dockerd", child, STOPS_WITHIN);
-        let mut daemon = Self { process, folder, client: PathBuf::new() };
+        let mut daemon = Self { process, folder, client: PathBuf::new(), _cgroups: cgroups };
         daemon.wait_until_ready()?;
         daemon.import(image)?;
         Ok(daemon)

@@ -1,14 +1,9 @@
 //! The alert once more, for people.
-use std::time::Duration;
-
 use serde_json::Value;
 
 /// Prints what the alert says, one fact per line; fields that the agent does not know are left out.
-pub(super) fn print(alert: &Value, seen_after: Duration) {
-    println!(
-        "\nThe agent saw it (alert in hand {} ms after the container was started):\n",
-        seen_after.as_millis()
-    );
+pub(super) fn print(alert: &Value) {
+    println!("\nThe agent saw it. What the alert above says:\n");
     for line in lines(alert) {
         println!("{line}");
     }
