@@ -15,7 +15,7 @@ pub(crate) fn run(options: &build_ebpf::Options) -> Result<()> {
 pub(crate) fn build(workspace: &Workspace, options: &build_ebpf::Options) -> Result<()> {
     build_ebpf::build(workspace, options)?;
     let target = agent_target();
-    let mut cargo = workspace.cargo();
+    let mut cargo = workspace.agent_cargo();
     cargo.args(["build", "--release", "--package", "detector", "--bin", "detector", "--target", &target]);
     command::run(cargo.arg("--target-dir").arg(workspace.target())).context("cannot build the agent")?;
     let built = workspace.target().join(&target).join("release/detector");

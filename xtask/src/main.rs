@@ -3,7 +3,12 @@ mod apt;
 mod build;
 mod build_ebpf;
 mod command;
+mod containers;
+mod demo;
+mod lint;
 mod privilege;
+mod run;
+mod test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -23,12 +28,21 @@ enum Verb {
     BuildEbpf(build_ebpf::Options),
     /// Build everything: the eBPF program and the agent (release, static) at `target/detector`
     Build(build_ebpf::Options),
+    /// Check format, lints, rooms, sizes, words, licences and Cargo.lock
+    Lint,
+    Test(test::Options),
+    Run(run::Options),
+    Demo(demo::Options),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().verb {
         Verb::BuildEbpf(options) => build_ebpf::run(&options),
         Verb::Build(options) => build::run(&options),
+        Verb::Lint => lint::run(),
+        Verb::Test(options) => test::run(&options),
+        Verb::Run(options) => run::run(&options),
+        Verb::Demo(options) => demo::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

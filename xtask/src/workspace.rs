@@ -48,10 +48,17 @@ impl Workspace {
         self.target.join("detector")
     }
 
-    /// `cargo` in the workspace root, with the object named for the build script of the agent.
+    /// `cargo` in the workspace root.
     pub(crate) fn cargo(&self) -> Command {
         let mut cargo = command::program("cargo");
-        cargo.current_dir(&self.root).env("DETECTOR_EBPF_OBJECT", self.ebpf_object());
+        cargo.current_dir(&self.root);
+        cargo
+    }
+
+    /// `cargo` for whatever compiles the agent: its build script is told where the object is.
+    pub(crate) fn agent_cargo(&self) -> Command {
+        let mut cargo = self.cargo();
+        cargo.env("DETECTOR_EBPF_OBJECT", self.ebpf_object());
         cargo
     }
 

@@ -1,0 +1,200 @@
+//! `cargo xtask test`: everything that can run on this machine, in one order, to the end; what did not run is
+//! listed with the reason, so that a green result never hides a gap.
+mod not_run;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::workspace::Workspace;
+use crate::{build, build_ebpf, command, containers, lint, privilege};
+use not_run::{Class, NotRun};
+
+/// Install what is missing, build, lint, and run all tests, also those on the real kernel (root)
+///
+/// With FILTER, lint is left out and only tests run whose name contains it. With CI=true a test that could not run
+/// because a part is missing on this machine is a failure.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Arguments for the test programs, after `--`: usually a part of a test's name
+    #[arg(last = true, value_name = "FILTER")]
+    filter: Vec<String>,
+}
+
+/// A finished step of the run.
+struct Step {
+    name: &'static str,
+    seconds: f32,
+    failure: Option<String>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let workspace = Workspace::find()?;
+    let list = workspace.target().join("not-run.tsv");
+    not_run::start(&list)?;
+    let mut steps = Vec::new();
+    let mut step = |name, work: &mut dyn FnMut() -> Result<()>| {
+        println!("\n== {name}");
+        let started = Instant::now();
+        let failure = work().err().map(|error| format!("{error:#}"));
+        if let Some(failure) = &failure {
+            println!("== {name} failed: {failure}");
+        }
+        steps.push(Step { name, seconds: started.elapsed().as_secs_f32(), failure });
+    };
+    let mut absent = Vec::new();
+    let mut busybox = None;
+    step("install", &mut || {
+        busybox = install(&workspace, &mut absent);
+        Ok(())
+    });
+    let mut built = false;
+    step("build", &mut || {
+        build::build(&workspace, &build_ebpf::Options::default())?;
+        built = true;
+        Ok(())
+    });
+    if options.filter.is_empty() {
+        step("lint", &mut || lint::lint(&workspace));
+    }
+    step("unit tests", &mut || unit_tests(&workspace, &options.filter));
+    step("real kernel, real containers", &mut || {
+        if !built {
+            bail!("there is no agent to test: see the step `build`");
+        }
+        match privilege::root_prefix("the real-kernel suite") {
+            Ok(prefix) => kernel_tests(&workspace, &options.filter, &list, &prefix, busybox.as_deref()),
+            Err(error) => {
+                absent.push(NotRun::missing("real-kernel suite", &format!("{error:#}")));
+                Ok(())
+            }
+        }
+    });
+    absent.extend(not_run::read(&list)?);
+    conclude(&steps, &absent, is_ci())
+}
+
+/// True where a gap is a failure.
+fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| matches!(value.as_str(), "true" | "1"))
+}
+
+/// Gets what the real-kernel suite needs; what cannot be had is a gap of this machine, not the end of the run.
+/// Returns the busybox that the container images are made of.
+fn install(workspace: &Workspace, absent: &mut Vec<NotRun>) -> Option<PathBuf> {
+    match containers::install_docker() {
+        Ok(()) => println!("Docker is here"),
+        Err(error) => absent.push(NotRun::missing("real Docker containers", &format!("{error:#}"))),
+    }
+    match containers::static_busybox(workspace) {
+        Ok(path) => {
+            println!("static busybox is here: {}", path.display());
+            Some(path)
+        }
+        Err(error) => {
+            absent.push(NotRun::missing("containers made of busybox", &format!("{error:#}")));
+            None
+        }
+    }
+}
+
+fn unit_tests(workspace: &Workspace, filter: &[String]) -> Result<()> {
+    let mut cargo = workspace.agent_cargo();
+    cargo.args(["test", "--no-fail-fast"]);
+    if !filter.is_empty() {
+        cargo.arg("--").args(filter);
+    }
+    command::run(&mut cargo)
+}
+
+fn kernel_tests(
+    workspace: &Workspace,
+    filter: &[String],
+    not_run: &Path,
+    root: &[String],
+    busybox: Option<&Path>,
+) -> Result<()> {
+    let threads = std::env::var("RUST_TEST_THREADS").unwrap_or_else(|_| "2".to_owned());
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = match busybox.and_then(Path::parent) {
+        // A busybox of our own goes first, the one of the machine is found anyway.
+        Some(folder) if folder.starts_with(workspace.target()) => format!("{}:{path}", folder.display()),
+        _ => path,
+    };
+    let mut env = vec![
+        ("DETECTOR_BIN", workspace.agent().display().to_string()),
+        ("DETECTOR_NOT_RUN", not_run.display().to_string()),
+        ("RUST_TEST_THREADS", threads),
+        ("PATH", path),
+    ];
+    let mut cargo = workspace.agent_cargo();
+    cargo.envs(env.iter().map(|(name, value)| (name, value))).args(["test", "--no-fail-fast"]);
+    if !root.is_empty() {
+        // The build stays the user's, so that nothing in target belongs to root; only the test programs are root.
+        env.extend(std::env::var("CI").map(|value| ("CI", value)));
+        let words = env.iter().map(|(name, value)| format!("{name}={value}"));
+        let words: Vec<_> = root.iter().cloned().chain(["env".to_owned()]).chain(words).collect();
+        let runner = serde_json::to_string(&words).context("cannot name the runner for cargo")?;
+        cargo.arg("--config").arg(format!("target.'cfg(unix)'.runner={runner}"));
+    }
+    cargo.args(["--package", "detector-tests"]);
+    if !filter.is_empty() {
+        cargo.arg("--").args(filter);
+    }
+    command::run(&mut cargo)
+}
+
+/// Prints the summary; an error when a step failed, or when CI must not accept a gap.
+fn conclude(steps: &[Step], absent: &[NotRun], ci: bool) -> Result<()> {
+    println!("\n== summary");
+    for Step { name, seconds, failure } in steps {
+        match failure {
+            None => println!("  ok     {seconds:7.1} s  {name}"),
+            Some(failure) => {
+                println!("  FAILED {seconds:7.1} s  {name}: {}", failure.lines().next().unwrap_or_default());
+            }
+        }
+    }
+    println!("\nNot run on this machine:{}", if absent.is_empty() { " nothing was left out" } else { "" });
+    for NotRun { name, class, reason } in absent {
+        println!("  {class}: {name}: {reason}");
+    }
+    let failed: Vec<_> = steps.iter().filter(|step| step.failure.is_some()).map(|step| step.name).collect();
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    let missing = absent.iter().filter(|gap| gap.class == Class::Missing).count();
+    if ci && missing > 0 {
+        bail!(
+            "{missing} required part(s) are missing on this machine, and CI=true accepts no gap: see the list above"
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(failure: Option<&str>) -> Step {
+        Step { name: "build", seconds: 1.0, failure: failure.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_failed_step_fails_the_run() {
+        assert!(conclude(&[step(None)], &[], true).is_ok());
+        let error = conclude(&[step(None), step(Some("it broke"))], &[], false).unwrap_err();
+        assert!(error.to_string().contains("build"));
+    }
+
+    #[test]
+    fn a_missing_part_fails_only_in_ci_and_an_unobtainable_one_never() {
+        let missing = [NotRun::missing("a test", "no engine")];
+        assert!(conclude(&[step(None)], &missing, false).is_ok());
+        assert!(conclude(&[step(None)], &missing, true).is_err());
+        let unobtainable =
+            [NotRun { class: Class::Unobtainable, ..NotRun::missing("a test", "the registry refuses") }];
+        assert!(conclude(&[step(None)], &unobtainable, true).is_ok());
+    }
+}
