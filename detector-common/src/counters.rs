@@ -20,8 +20,7 @@ pub enum Counter {
 
 impl Counter {
     /// All counters, in slot order.
-    pub const ALL: [Self; 5] =
-        [Self::Sent, Self::RingFull, Self::NoScratch, Self::Unreadable, Self::Truncated];
+    pub const ALL: [Self; 5] = [Self::Sent, Self::RingFull, Self::NoScratch, Self::Unreadable, Self::Truncated];
 
     /// The name shown to users.
     #[must_use]

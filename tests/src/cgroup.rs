@@ -49,7 +49,7 @@ impl Drop for ContainerCgroups {
             for _ in 0..500 {
                 match fs::remove_dir(folder) {
                     Err(error) if error.kind() == ErrorKind::ResourceBusy => {
-                        thread::sleep(Duration::from_millis(2))
+                        thread::sleep(Duration::from_millis(2));
                     }
                     Err(error) => {
                         eprintln!("left behind: cgroup {}: {error}", folder.display());

@@ -13,12 +13,14 @@ pub mod bare_container;
 pub mod case;
 pub mod cgroup;
 pub mod docker;
+pub mod event_generator;
 pub mod facts;
 pub mod helper_binaries;
 pub mod host_overlay;
 pub mod image_tree;
 pub mod not_run;
 pub mod process;
+pub mod witness;
 
 pub use agent::Agent;
 pub use alert::Alert;
