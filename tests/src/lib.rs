@@ -1,1 +1,30 @@
-//! Harness of the real-kernel tests.
+//! Harness of the real-kernel tests: real containers on one side, the real agent on the other.
+//!
+//! A case makes a container ([`BareContainer`], without any engine, or [`Docker`]), lets something happen in it, and
+//! then looks at the alerts of the [`Agent`]. What the executed file saw of itself comes back as [`Facts`], so the
+//! fields of an alert are compared with the kernel's own answer and not with constants.
+//!
+//! Nothing here returns `Result`: a test that fails panics where it fails, with everything that was seen.
+
+pub mod agent;
+pub mod alert;
+pub mod alert_schema;
+pub mod bare_container;
+pub mod case;
+pub mod cgroup;
+pub mod docker;
+pub mod event_generator;
+pub mod facts;
+pub mod helper_binaries;
+pub mod host_overlay;
+pub mod image_tree;
+pub mod not_run;
+pub mod process;
+pub mod witness;
+
+pub use agent::Agent;
+pub use alert::Alert;
+pub use bare_container::BareContainer;
+pub use case::{agent_for, marker};
+pub use docker::Docker;
+pub use facts::Facts;

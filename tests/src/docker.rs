@@ -1,0 +1,242 @@
+//! A Docker daemon of the tests' own: real engine, real runc, nothing shared with the host's daemon.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use nix::mount::{MntFlags, umount2};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use crate::case::has_root;
+use crate::facts::HOST_PROC;
+use crate::not_run::{Reason, not_run};
+use crate::process::{self, DEADLINE, Finished};
+use crate::{cgroup, image_tree};
+
+/// The image that every daemon here has: [`image_tree`].
+pub const IMAGE: &str = "detector-test:1.0";
+
+/// The daemon; containers, daemon, mounts and files are gone after drop.
+pub struct Docker {
+    daemon: Mutex<Child>,
+    log: Arc<Mutex<Vec<String>>>,
+    folder: TempDir,
+}
+
+impl Docker {
+    /// The daemon that the tests of this process share, ready with [`IMAGE`]. `None`, and the case `name` is listed as
+    /// not run, where Docker is not installed or this is not root.
+    #[track_caller]
+    #[must_use]
+    pub fn for_case(name: &str) -> Option<Arc<Self>> {
+        static SHARED: Mutex<Weak<Docker>> = Mutex::new(Weak::new());
+        if !has_root(name) {
+            return None;
+        }
+        for program in ["dockerd", "docker", "containerd", "runc"] {
+            if find(program).is_none() {
+                let reason = format!("no {program} (apt-get install docker.io containerd runc)");
+                not_run(name, Reason::Missing, &reason);
+                return None;
+            }
+        }
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(docker) = shared.upgrade() {
+            return Some(docker);
+        }
+        let docker = Arc::new(Self::start());
+        *shared = Arc::downgrade(&docker);
+        Some(docker)
+    }
+
+    fn start() -> Self {
+        // Short: a socket's path may have 107 bytes.
+        let folder = match tempfile::Builder::new().prefix("dd-").tempdir_in("/tmp") {
+            Ok(folder) => folder,
+            Err(error) => panic!("cannot make a temporary folder: {error}"),
+        };
+        let path = folder.path();
+        let mut command = Command::new(find("dockerd").unwrap_or_else(|| "dockerd".into()));
+        command.arg("--data-root").arg(path.join("root")).arg("--exec-root").arg(path.join("exec"));
+        command.arg("-H").arg(socket(path)).arg("-p").arg(path.join("pid"));
+        command.args(["--iptables=false", "--bridge=none", "--storage-driver=overlay2"]);
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let to_log = Arc::clone(&log);
+        let add = move |line: Vec<u8>| {
+            let mut log = to_log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.push(String::from_utf8_lossy(&line).into_owned());
+        };
+        let daemon = match process::spawn_tied(command, Signal::SIGTERM, |_| {}, add) {
+            Ok((daemon, _reader)) => daemon,
+            Err(error) => panic!("cannot start dockerd: {error}"),
+        };
+        let docker = Self { daemon: Mutex::new(daemon), log, folder };
+        docker.wait_until_ready();
+        docker.import_image();
+        docker
+    }
+
+    fn wait_until_ready(&self) {
+        let end = Instant::now() + DEADLINE;
+        loop {
+            let answer = process::run(self.command(["version"]));
+            if answer.status.success() {
+                return;
+            }
+            let ended = self.daemon.lock().unwrap_or_else(PoisonError::into_inner).try_wait();
+            if Instant::now() > end || !matches!(ended, Ok(None)) {
+                let log = self.log.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
+                panic!("dockerd did not get ready ({ended:?})\n{answer}\n--- its log\n{log}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn import_image(&self) {
+        let tree = self.folder.path().join("image");
+        if let Err(error) = fs::create_dir(&tree) {
+            panic!("cannot make {}: {error}", tree.display());
+        }
+        image_tree::build(&tree);
+        self.import(&tree, IMAGE);
+    }
+
+    /// Starts a container of [`IMAGE`] with this command as its first process.
+    #[track_caller]
+    #[must_use]
+    pub fn start_container(&self, command: &[&str]) -> Container<'_> {
+        self.start_image(IMAGE, command)
+    }
+
+    /// Starts a container of any image of this daemon.
+    #[track_caller]
+    #[must_use]
+    pub fn start_image(&self, image: &str, command: &[&str]) -> Container<'_> {
+        let host_proc = format!("/proc:{HOST_PROC}:ro");
+        let options = ["run", "--detach", "--network=none", "--volume", &host_proc, image];
+        let id = process::run(self.command(options.iter().chain(command))).ok().trim().to_owned();
+        assert_eq!(id.len(), 64, "docker run did not answer with an id: {id}");
+        Container { docker: self, id }
+    }
+
+    /// Makes an image of a tree of files on the host.
+    #[track_caller]
+    pub fn import(&self, tree: &Path, name: &str) {
+        let archive = self.folder.path().join(format!("{}.tar", name.replace(['/', ':'], "-")));
+        let mut tar = Command::new("tar");
+        tar.arg("-C").arg(tree).arg("-cf").arg(&archive).arg("--exclude=./dev/*").arg(".");
+        let _ = process::run(tar).ok();
+        let _ =
+            process::run(self.command([OsStr::new("import"), archive.as_os_str(), OsStr::new(name)])).ok();
+    }
+
+    /// The client, talking to this daemon.
+    fn command(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        let mut command = Command::new("docker");
+        // No configuration of the user's: a context or a plugin of theirs is not under test.
+        command.env("DOCKER_CONFIG", self.folder.path().join("client")).env_remove("DOCKER_CONTEXT");
+        command.arg("-H").arg(socket(self.folder.path())).args(arguments);
+        command
+    }
+}
+
+impl Drop for Docker {
+    fn drop(&mut self) {
+        let daemon = self.daemon.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let _ = kill(Pid::from_raw(daemon.id().cast_signed()), Signal::SIGTERM);
+        if process::wait_until(daemon, DEADLINE).is_none() {
+            eprintln!("dockerd did not stop, killed");
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+        unmount_below(self.folder.path());
+        cgroup::remove_empty_docker();
+    }
+}
+
+/// A container of a private daemon; removed on drop, running or not.
+pub struct Container<'docker> {
+    docker: &'docker Docker,
+    id: String,
+}
+
+impl Container<'_> {
+    /// The container's id: 64 hexadecimal digits.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What `container.id` shows of it.
+    #[must_use]
+    pub fn short_id(&self) -> &str {
+        &self.id[..12]
+    }
+
+    /// Waits for the first process to end with 0, and returns what the container printed.
+    #[track_caller]
+    #[must_use]
+    pub fn output(&self) -> String {
+        let code = process::run(self.docker.command(["wait", &self.id])).ok();
+        let logs = process::run(self.docker.command(["logs", &self.id]));
+        assert_eq!(code.trim(), "0", "the container failed: {logs}");
+        logs.ok()
+    }
+
+    /// `docker exec`.
+    #[track_caller]
+    #[must_use]
+    pub fn exec(&self, command: &[&str]) -> Finished {
+        process::run(self.docker.command(["exec", &self.id].iter().chain(command)))
+    }
+
+    /// `docker cp` of a file of the host to a path in the container.
+    #[track_caller]
+    pub fn copy_in(&self, file: &Path, path: &str) {
+        let target = format!("{}:{path}", self.id);
+        let _ =
+            process::run(self.docker.command([OsStr::new("cp"), file.as_os_str(), OsStr::new(&target)])).ok();
+    }
+
+    /// What `docker inspect` says, by a Go template.
+    #[track_caller]
+    #[must_use]
+    pub fn inspect(&self, template: &str) -> String {
+        process::run(self.docker.command(["inspect", "--format", template, &self.id])).ok().trim().to_owned()
+    }
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        let removed = self.docker.command(["rm", "--force", "--volumes", &self.id]).output();
+        if !removed.as_ref().is_ok_and(|output| output.status.success()) {
+            eprintln!("left behind: container {}: {removed:?}", self.id);
+        }
+    }
+}
+
+fn socket(folder: &Path) -> String {
+    format!("unix://{}", folder.join("s").display())
+}
+
+/// Takes off what a daemon left mounted, innermost first.
+fn unmount_below(folder: &Path) {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    for mount_point in mounts.lines().rev().filter_map(|line| line.split(' ').nth(1)) {
+        if Path::new(mount_point).starts_with(folder) {
+            let _ = umount2(mount_point, MntFlags::MNT_DETACH);
+        }
+    }
+}
+
+/// A program by PATH; the folders of the system's daemons are looked at too.
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(system).map(|folder| folder.join(program)).find(|file| file.is_file())
+}

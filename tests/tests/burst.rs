@@ -1,0 +1,27 @@
+//! Many drops at once: as many alerts, each file once.
+
+use std::collections::BTreeSet;
+
+use detector_tests::{BareContainer, agent_for, alert_schema, marker};
+
+const DROPS: usize = 200;
+
+#[test]
+fn two_hundred_drops_are_two_hundred_alerts() {
+    let Some(agent) = agent_for("two_hundred_drops_are_two_hundred_alerts") else { return };
+    let (container, name) = (BareContainer::new(), marker("burst"));
+    let output = container.sh(&format!("probe burst /tmp/{name} {DROPS}")).ok();
+    assert_eq!(output, format!("burst of {DROPS} done\n"));
+    let alerts = agent.expect_exactly(DROPS, &name);
+    let files: BTreeSet<&str> = alerts.iter().map(|alert| alert.text("proc.exepath")).collect();
+    let expected: BTreeSet<String> = (0..DROPS).map(|index| format!("/tmp/{name}-{index}")).collect();
+    assert!(files.iter().copied().eq(expected.iter().map(String::as_str)), "files with an alert: {files:?}");
+    for alert in &alerts {
+        alert_schema::check(alert);
+        assert_eq!(alert.text("container.id"), container.short_id(), "in {alert}");
+        assert_eq!(alert.text("drop.origin"), "new", "in {alert}");
+    }
+    // One writer, one clock: the order of the lines is the order of the events.
+    let times: Vec<i128> = alerts.iter().map(|alert| alert.integer("evt.time")).collect();
+    assert!(times.is_sorted_by(|one, next| one < next), "times out of order: {times:?}");
+}
