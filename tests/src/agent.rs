@@ -150,11 +150,11 @@ impl Agent {
         locked(&self.seen.lines).about(marker).cloned().collect()
     }
 
-    /// Stops the agent with a signal: it must drain, say that nothing was lost, and exit with 0.
+    /// Stops the agent with a signal: it must drain, say that nothing was lost, and exit with 0. Returns its log.
     #[track_caller]
-    pub fn stop_by(&self, signal: Signal) {
+    pub fn stop_by(&self, signal: Signal) -> Vec<String> {
         let Some(Running { mut child, reader }) = locked(&self.running).take() else {
-            return;
+            return locked(&self.seen.lines).log.clone();
         };
         let pid = Pid::from_raw(child.id().cast_signed());
         if let Err(error) = kill(pid, signal) {
@@ -169,13 +169,14 @@ impl Agent {
         assert!(status.code() == Some(0), "the agent ended with {status}\n{}", self.seen.report());
         let lines = locked(&self.seen.lines);
         let counted = lines.log.iter().any(|line| says_nothing_lost(line));
-        let malformed = lines.malformed.clone();
+        let (malformed, log) = (lines.malformed.clone(), lines.log.clone());
         drop(lines);
         assert!(counted, "the agent did not say lost=0 when it ended\n{}", self.seen.report());
         assert!(malformed.is_empty(), "lines that are no alerts:\n{}", malformed.join("\n"));
         for marker in locked(&self.quiet).iter() {
             self.assert_quiet(marker);
         }
+        log
     }
 
     #[track_caller]

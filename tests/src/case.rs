@@ -25,7 +25,7 @@ pub fn comm_of(name: &str) -> &str {
 #[track_caller]
 #[must_use]
 pub fn agent_for(name: &str) -> Option<Arc<Agent>> {
-    has_root(name).then(Agent::shared)
+    if has_root(name) { Some(Agent::shared()) } else { None }
 }
 
 /// Whether this is root; otherwise the case is listed as not run.

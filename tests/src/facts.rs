@@ -151,7 +151,7 @@ fn host_chain() -> Vec<Stat> {
         return chain;
     }
     let mut next = host.join("self/stat");
-    while chain.len() < 64 {
+    while chain.len() < 256 {
         // An ancestor may end meanwhile; the chain then ends here.
         let Ok(stat) = Stat::read(&next) else { break };
         let parent = stat.parent;

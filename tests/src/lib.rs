@@ -4,6 +4,13 @@
 //! then looks at the alerts of the [`Agent`]. What the executed file saw of itself comes back as [`Facts`], so the
 //! fields of an alert are compared with the kernel's own answer and not with constants.
 //!
+//! | variable | meaning |
+//! |---|---|
+//! | `DETECTOR_BIN` | the agent under test; otherwise `target/detector`, which `cargo xtask build` makes |
+//! | `DETECTOR_NOT_RUN` | file that lists the cases that could not run; without it such a case fails |
+//! | `DETECTOR_EVENT_GENERATOR` | a ready event-generator; otherwise PATH, then `go install` |
+//! | `DETECTOR_TEST_HELPERS` | folder with ready static `probe` and `bare-init`; otherwise cargo builds them |
+//!
 //! Nothing here returns `Result`: a test that fails panics where it fails, with everything that was seen.
 
 pub mod agent;

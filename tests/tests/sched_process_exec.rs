@@ -1,5 +1,6 @@
 //! The hook `sched_process_exec`: each field of the alert, and each way to execute a dropped file.
 
+use detector_common::limits::ANCESTORS;
 use detector_tests::bare_container::RootBy;
 use detector_tests::{Alert, BareContainer, Facts, agent_for, case, marker, witness};
 
@@ -131,17 +132,42 @@ fn from_a_thread_that_is_not_the_leader() {
     assert_eq!(alert.text("proc.pname"), "sh");
 }
 
+/// As many ancestors as a record carries are all there, and one more is visibly not.
 #[test]
 fn at_the_end_of_a_deep_tree() {
     let Some(agent) = agent_for("at_the_end_of_a_deep_tree") else { return };
-    let (container, name) = (BareContainer::new(), marker("tree"));
-    let (alert, facts) = one_drop(&agent, &container, &name, &format!("probe deep 30 /tmp/{name}"));
-    assert!(facts.ancestors.len() > 30, "{facts:?}");
-    // The session's name is known only as far up as ancestors are recorded, so it is left to shallower trees.
+    let container = BareContainer::new();
+    let drop_at = |depth: usize| {
+        let name = marker("tree");
+        let (alert, facts) = one_drop(&agent, &container, &name, &format!("probe deep {depth} /tmp/{name}"));
+        assert_eq!(facts.ancestors[0], format!("deep-{}", depth - 1));
+        (alert, facts)
+    };
+    // What the host and the container put above the tree.
+    let above = drop_at(2).1.ancestors.len() - 2;
+    assert!(above < ANCESTORS - 3, "the tests themselves run too deep: {above} ancestors");
+    let (alert, facts) = drop_at(ANCESTORS - above);
+    assert_eq!(facts.ancestors.len(), ANCESTORS);
+    witness::check(&alert, &facts, container.short_id());
+    assert_new(&alert);
+    assert_eq!(alert.text("proc.sname"), "sh");
+    let (alert, facts) = drop_at(ANCESTORS - above + 1);
+    assert_eq!(facts.ancestors.len(), ANCESTORS + 1);
+    witness::check(&alert, &facts, container.short_id());
+    assert_eq!(alert.text("drop.truncated"), "ancestors", "in {alert}");
+}
+
+/// Far deeper than a record carries: what is near is right.
+#[test]
+fn deeper_than_ancestors_are_recorded() {
+    let Some(agent) = agent_for("deeper_than_ancestors_are_recorded") else { return };
+    let (container, name) = (BareContainer::new(), marker("abyss"));
+    let (alert, facts) = one_drop(&agent, &container, &name, &format!("probe deep 100 /tmp/{name}"));
+    // The session's leader is beyond the cut.
     let facts = Facts { session_name: Some(alert.text("proc.sname").to_owned()), ..facts };
     witness::check(&alert, &facts, container.short_id());
     assert_new(&alert);
-    assert_eq!((alert.text("proc.pname"), alert.text("proc.aname[2]")), ("deep-29", "deep-28"));
+    assert_eq!((alert.text("proc.pname"), alert.text("proc.aname[2]")), ("deep-99", "deep-98"));
 }
 
 /// The dropped file is the container's first process itself.
