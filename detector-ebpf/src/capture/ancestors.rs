@@ -44,7 +44,19 @@ pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
         }
         index += 1;
     }
-    tail::close(scratch, SectionKind::Ancestors, section_status::TRUNCATED);
+    // Full is not cut: only a further process above makes it so.
+    let status = match is_first(scratch.work.current) {
+        Ok(true) => section_status::COMPLETE,
+        Ok(false) | Err(_) => section_status::TRUNCATED,
+    };
+    tail::close(scratch, SectionKind::Ancestors, status);
+}
+
+/// Whether nothing is above this process but the idle task.
+#[inline(always)]
+fn is_first(task: Address) -> Result<bool, Fault> {
+    let leader = follow(follow(task, offset!(task_real_parent))?, offset!(task_group_leader))?;
+    Ok(read::<u32>(leader, offset!(task_tgid))? == 0)
 }
 
 /// Fills the slot with the process above `task`; the answer is its thread group leader, null above the first
