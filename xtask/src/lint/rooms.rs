@@ -43,12 +43,12 @@ const ROOMS: &[Room] = &[
     Room { name: "output", rooms: Use(&["telemetry"]), crates: &[] },
     // 6. The only room that knows all stages.
     Room { name: "pipeline", rooms: UseAll, crates: &[COMMON] },
-    // 7. The edge: what a person types and reads.
-    Room { name: "cli", rooms: Use(&["exit_code"]), crates: &[] },
+    // 7. The edge: what a person types and reads. Flags become settings; settings know no flags.
+    Room { name: "cli", rooms: Use(&["settings", "config", "exit_code"]), crates: &[] },
     Room { name: "config", rooms: Use(&[]), crates: &[] },
     Room {
         name: "settings",
-        rooms: Use(&["cli", "config", "kernel", "enrich", "rules", "format", "output", "telemetry"]),
+        rooms: Use(&["config", "kernel", "enrich", "rules", "format", "output", "telemetry"]),
         crates: &[COMMON],
     },
     Room { name: "preflight", rooms: Use(&["kernel", "telemetry"]), crates: &[COMMON] },
