@@ -1,11 +1,9 @@
 //! Record bytes to events. Total: any bytes give an event or an error, never a panic, and there is no IO. The bytes
 //! are an allegation, even when they come from our own hooks: recordings come from files.
 
-mod clock;
 mod error;
 mod exec;
 
-pub use clock::BootClock;
 pub use error::DecodeError;
 pub use exec::decode_exec;
 
@@ -15,7 +13,7 @@ use detector_common::{
 };
 use zerocopy::FromBytes;
 
-use crate::event::ExecEvent;
+use crate::event::{BootClock, ExecEvent};
 
 /// Decodes one record.
 pub fn decode(record: &[u8], clock: BootClock, number: u64) -> Result<ExecEvent, DecodeError> {

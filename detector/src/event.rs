@@ -1,6 +1,7 @@
 //! Typed values made from records: plain data, no IO, no kernel types. `None` and [`Origin::Unknown`] mean "could
 //! not tell" and are never folded into a harmless default.
 
+mod clock;
 mod container;
 mod exec;
 mod file;
@@ -9,6 +10,7 @@ mod text;
 pub mod time;
 mod value;
 
+pub use clock::BootClock;
 pub use container::{Cgroup, Cgroups, Container, ContainerId};
 pub use exec::{Completeness, ExecEvent, ExecKind};
 pub use file::{ExeFlags, ExecutedFile, Origin};

@@ -17,5 +17,6 @@ pub mod format;
 pub mod kernel;
 pub mod output;
 pub mod pipeline;
+pub mod recording;
 pub mod rules;
 pub mod settings;

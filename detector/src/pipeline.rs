@@ -13,8 +13,9 @@ use tokio::{
 };
 
 use crate::{
-    decode::{BootClock, decode},
+    decode::decode,
     enrich::identify,
+    event::BootClock,
     format::{json, text},
     kernel::{Counters, Host, Kernel, KernelError, LoadOptions, RingReader},
     output::Stdout,

@@ -1,13 +1,24 @@
 //! An exec record to an event.
 
-use detector_common::record::exec::{self as record, ExecRecord, SectionKind, known, section_status};
+use detector_common::{
+    exe_flags,
+    record::exec::{self as record, ExecRecord, SectionKind, known, section_status},
+};
 use zerocopy::FromBytes;
 
-use super::{BootClock, DecodeError};
+use super::DecodeError;
 use crate::event::{
-    Ancestor, Arguments, Cgroup, Cgroups, Completeness, Container, Credentials, ExeFlags, ExecEvent,
-    ExecKind, ExecutedFile, Namespaces, Origin, Path, Process, StdioKind, Usage,
+    Ancestor, Arguments, BootClock, Cgroup, Cgroups, Completeness, Container, Credentials, ExeFlags,
+    ExecEvent, ExecKind, ExecutedFile, Namespaces, Origin, Path, Process, StdioKind, Usage,
 };
+
+const _: () = assert!(
+    ExeFlags::WRITABLE == exe_flags::EXE_WRITABLE
+        && ExeFlags::UPPER_LAYER == exe_flags::EXE_UPPER_LAYER
+        && ExeFlags::FROM_MEMFD == exe_flags::EXE_FROM_MEMFD
+        && ExeFlags::LOWER_LAYER == exe_flags::EXE_LOWER_LAYER,
+    "the flags of the record are those of the event"
+);
 
 /// Bytes of a page: `total_vm` counts them. The same on every kernel this agent supports.
 const PAGE_KB: u64 = 4;

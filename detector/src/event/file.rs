@@ -43,9 +43,21 @@ impl Origin {
 pub struct ExeFlags(pub u32);
 
 impl ExeFlags {
+    /// The new credentials may write the file.
+    pub const WRITABLE: u32 = 0x1;
+    /// In an overlay's upper layer.
+    pub const UPPER_LAYER: u32 = 0x2;
+    /// An anonymous memory file.
+    pub const FROM_MEMFD: u32 = 0x4;
+    /// In an overlay's lower layer.
+    pub const LOWER_LAYER: u32 = 0x8;
     /// Names in bit order, as Falco joins them.
-    const NAMES: [(u32, &'static str); 4] =
-        [(0x1, "EXE_WRITABLE"), (0x2, "EXE_UPPER_LAYER"), (0x4, "EXE_FROM_MEMFD"), (0x8, "EXE_LOWER_LAYER")];
+    const NAMES: [(u32, &'static str); 4] = [
+        (Self::WRITABLE, "EXE_WRITABLE"),
+        (Self::UPPER_LAYER, "EXE_UPPER_LAYER"),
+        (Self::FROM_MEMFD, "EXE_FROM_MEMFD"),
+        (Self::LOWER_LAYER, "EXE_LOWER_LAYER"),
+    ];
 
     /// Whether all of these bits are set.
     #[must_use]

@@ -5,7 +5,7 @@ use std::fs;
 use nix::time::{ClockId, clock_gettime};
 
 use super::KernelError;
-use crate::decode::BootClock;
+use crate::event::BootClock;
 
 /// The host as seen at start.
 #[derive(Clone, Debug)]

@@ -2,9 +2,8 @@
 
 use crate::{
     alert::Priority,
-    event::{ContainerId, ExecEvent},
+    event::{ContainerId, ExeFlags, ExecEvent},
 };
-use detector_common::exe_flags::EXE_UPPER_LAYER;
 
 pub(super) const NAME: &str = "Drop and execute new binary in container";
 pub(super) const PRIORITY: Priority = Priority::Critical;
@@ -22,5 +21,5 @@ pub(super) const OUTPUT: &str = "Executing binary not part of base image | proc_
 
 /// Whether the rule's condition holds. A container that could not be told is not taken for the host.
 pub(super) fn matches(event: &ExecEvent) -> bool {
-    event.container.id != ContainerId::Host && event.file.flags.has(EXE_UPPER_LAYER)
+    event.container.id != ContainerId::Host && event.file.flags.has(ExeFlags::UPPER_LAYER)
 }

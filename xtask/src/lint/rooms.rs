@@ -31,13 +31,22 @@ const ROOMS: &[Room] = &[
     Room { name: "exit_code", rooms: Use(&[]), crates: &[] },
     Room { name: "shutdown", rooms: Use(&[]), crates: &[] },
     // 2. What touches the record. Only the kernel room knows aya.
-    Room { name: "kernel", rooms: Use(&["telemetry"]), crates: &["aya", "aya_log", "aya_obj", COMMON] },
+    Room {
+        name: "kernel",
+        rooms: Use(&["event", "telemetry"]),
+        crates: &["aya", "aya_log", "aya_obj", COMMON],
+    },
     Room { name: "decode", rooms: Use(&["event", "telemetry"]), crates: &[COMMON] },
+    Room { name: "recording", rooms: Use(&[]), crates: &[COMMON] },
     // 3. What is made of an event.
     Room { name: "enrich", rooms: Use(&["event", "telemetry"]), crates: &[] },
     Room { name: "alert", rooms: Use(&["event", "telemetry"]), crates: &[] },
     // 4. The judgement.
-    Room { name: "rules", rooms: Use(&["event", "alert", "telemetry"]), crates: &["detector_rule_lang"] },
+    Room {
+        name: "rules",
+        rooms: Use(&["event", "alert", "telemetry"]),
+        crates: &["detector_rule_lang", COMMON],
+    },
     // 5. The way out: format makes bytes, output knows nothing but bytes.
     Room { name: "format", rooms: Use(&["event", "alert", "telemetry"]), crates: &[] },
     Room { name: "output", rooms: Use(&["telemetry"]), crates: &[] },

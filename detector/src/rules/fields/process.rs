@@ -1,7 +1,7 @@
 //! `proc.*`: the process, its executed file, and its ancestors.
 
 use super::{Argument, Entry, Takes};
-use crate::event::{ExecEvent, Value};
+use crate::event::{ExeFlags, ExecEvent, Value};
 
 /// The family's entries.
 pub(super) static FIELDS: &[Entry] = &[
@@ -96,9 +96,7 @@ pub(super) static FIELDS: &[Entry] = &[
         name: "proc.is_exe_upper_layer",
         takes: Takes::Nothing,
         description: "whether the executed file lives in the overlay's upper layer",
-        extract: |event, _| {
-            Some(Value::Bool(event.file.flags.has(detector_common::exe_flags::EXE_UPPER_LAYER)))
-        },
+        extract: |event, _| Some(Value::Bool(event.file.flags.has(ExeFlags::UPPER_LAYER))),
     },
 ];
 
