@@ -1,5 +1,7 @@
 //! Records are an allegation: whatever the bytes, decoding gives an event or an error, and never panics.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot build its input shall panic")]
+
 use detector::{
     decode::{DecodeError, decode},
     event::BootClock,
