@@ -34,7 +34,7 @@ pub(crate) fn build(workspace: &Workspace, options: &build_ebpf::Options) -> Res
 
 /// The static target of this machine; when it cannot be had, the ordinary one, and a line that says so.
 fn agent_target() -> String {
-    let musl = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let musl = musl_target();
     match ensure_target(&musl) {
         Ok(()) => musl,
         Err(error) => {
@@ -47,7 +47,13 @@ fn agent_target() -> String {
     }
 }
 
-fn ensure_target(target: &str) -> Result<()> {
+/// The target of static programs for this machine.
+pub(crate) fn musl_target() -> String {
+    format!("{}-unknown-linux-musl", std::env::consts::ARCH)
+}
+
+/// Adds a target's libraries to the compiler in use when they are absent.
+pub(crate) fn ensure_target(target: &str) -> Result<()> {
     let sysroot = command::ask(command::program("rustc").args(["--print", "sysroot"]))?;
     if Path::new(&sysroot).join("lib/rustlib").join(target).join("lib").is_dir() {
         return Ok(());

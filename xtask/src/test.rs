@@ -116,23 +116,19 @@ fn kernel_tests(
     busybox: Option<&Path>,
 ) -> Result<()> {
     let threads = std::env::var("RUST_TEST_THREADS").unwrap_or_else(|_| "2".to_owned());
-    let path = std::env::var("PATH").unwrap_or_default();
-    let path = match busybox.and_then(Path::parent) {
-        // A busybox of our own goes first, the one of the machine is found anyway.
-        Some(folder) if folder.starts_with(workspace.target()) => format!("{}:{path}", folder.display()),
-        _ => path,
-    };
     let mut env = vec![
         ("DETECTOR_BIN", workspace.agent().display().to_string()),
         ("DETECTOR_NOT_RUN", not_run.display().to_string()),
+        ("DETECTOR_TEST_HELPERS", container_programs(workspace)?.display().to_string()),
         ("RUST_TEST_THREADS", threads),
-        ("PATH", path),
     ];
+    env.extend(busybox.map(|path| ("DETECTOR_TEST_BUSYBOX", path.display().to_string())));
     let mut cargo = workspace.agent_cargo();
     cargo.envs(env.iter().map(|(name, value)| (name, value))).args(["test", "--no-fail-fast"]);
     if !root.is_empty() {
         // The build stays the user's, so that nothing in target belongs to root; only the test programs are root.
-        env.extend(std::env::var("CI").map(|value| ("CI", value)));
+        // sudo forgets the environment.
+        env.extend(["CI", "PATH"].into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?))));
         let words = env.iter().map(|(name, value)| format!("{name}={value}"));
         let words: Vec<_> = root.iter().cloned().chain(["env".to_owned()]).chain(words).collect();
         let runner = serde_json::to_string(&words).context("cannot name the runner for cargo")?;
@@ -143,6 +139,16 @@ fn kernel_tests(
         cargo.arg("--").args(filter);
     }
     command::run(&mut cargo)
+}
+
+/// Builds the static programs that the tests run inside containers; returns their folder.
+fn container_programs(workspace: &Workspace) -> Result<PathBuf> {
+    let target = build::musl_target();
+    build::ensure_target(&target).context("what runs inside the containers must be static")?;
+    let mut cargo = workspace.cargo();
+    cargo.args(["build", "--release", "--package", "detector-tests", "--bins", "--target", &target]);
+    command::run(cargo.arg("--target-dir").arg(workspace.target()))?;
+    Ok(workspace.target().join(target).join("release"))
 }
 
 /// Prints the summary; an error when a step failed, or when CI must not accept a gap.

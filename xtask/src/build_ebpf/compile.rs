@@ -115,7 +115,7 @@ impl Verdict {
             if of_ours && has_place {
                 self.source_errors += 1;
             } else if self.first_other_error.is_none() {
-                self.first_other_error = diagnostic["message"].as_str().map(one_line);
+                self.first_other_error = Some(in_one_line(diagnostic));
             }
         }
         diagnostic["rendered"].as_str().map(str::to_owned)
@@ -135,8 +135,16 @@ impl Verdict {
     }
 }
 
-fn one_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().trim().to_owned()
+/// The first line of the message, and the last line of its notes: there a linker says why it failed.
+fn in_one_line(diagnostic: &Value) -> String {
+    let lines = |value: &Value| value["message"].as_str().unwrap_or_default().to_owned();
+    let message = lines(diagnostic).lines().next().unwrap_or_default().trim().to_owned();
+    let notes =
+        diagnostic["children"].as_array().into_iter().flatten().map(lines).collect::<Vec<_>>().join("\n");
+    match notes.lines().rev().find(|line| !line.trim().is_empty()) {
+        Some(why) if why.len() < 200 => format!("{message}: {}", why.trim()),
+        _ => message,
+    }
 }
 
 #[cfg(test)]
@@ -146,7 +154,7 @@ mod tests {
     fn message(manifest: &str, spans: &str) -> String {
         format!(
             r#"{{"reason":"compiler-message","manifest_path":"{manifest}","message":
-            {{"level":"error","message":"it broke\nbadly","spans":[{spans}],"rendered":"error: it broke"}}}}"#
+            {{"level":"error","message":"it broke\nbadly","spans":[{spans}],"children":[{{"message":"a long story\nno memory\n"}}],"rendered":"error: it broke"}}}}"#
         )
     }
 
@@ -166,7 +174,7 @@ mod tests {
             let mut verdict = Verdict::default();
             verdict.read(&message(manifest, spans), Path::new("/repo"));
             let Failure::Way(reason) = verdict.failure() else { panic!("{manifest}") };
-            assert_eq!(reason, "it broke");
+            assert_eq!(reason, "it broke: no memory");
         }
     }
 

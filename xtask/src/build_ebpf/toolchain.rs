@@ -96,7 +96,7 @@ fn stable() -> Result<Compiler> {
     let bootstrap = Some("1");
     if command::find("rustup").is_none() {
         // Rust from elsewhere, for instance a distribution: it works when the sources of core lie beside it.
-        let compiler = read_version(command::program("rustc"), "rustc", Vec::new(), bootstrap)?;
+        let compiler = read_version(command::program("rustc"), "Rust without rustup", Vec::new(), bootstrap)?;
         return if has_core_sources(command::program("rustc"))? {
             Ok(compiler)
         } else {
@@ -133,7 +133,7 @@ fn packages() -> Result<Compiler> {
 
 fn installed_toolchains() -> Result<Vec<String>> {
     if command::find("rustup").is_none() {
-        bail!("there is no rustup on PATH");
+        bail!("there is no rustup on PATH (https://rustup.rs)");
     }
     let list = command::ask(command::program("rustup").args(["toolchain", "list"]))?;
     Ok(list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())

@@ -10,12 +10,16 @@ pub(super) fn print(alert: &Value) {
     println!("\nNext: `cargo xtask run` runs the agent with the default rules.");
 }
 
+/// Where the values start, for all names that are not longer.
+const WIDTH: usize = 22;
+
 fn lines(alert: &Value) -> Vec<String> {
     let top = ["rule", "priority", "time"].iter().map(|key| (*key, &alert[*key]));
     let fields =
         alert["output_fields"].as_object().into_iter().flatten().map(|(key, value)| (key.as_str(), value));
     let known: Vec<_> = top.chain(fields).filter(|(_, value)| !value.is_null()).collect();
-    let width = known.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+    // One very long name must not push everything to the right.
+    let width = known.iter().map(|(key, _)| key.len()).max().unwrap_or(0).min(WIDTH);
     known.into_iter().map(|(key, value)| format!("  {key:width$}  {}", text(value))).collect()
 }
 
