@@ -34,15 +34,32 @@ pub fn build(root: &Path) {
     must(fs::write(root.join("etc/group"), "root:x:0:\ncarol:x:1000:\n"), "write", "etc/group");
 }
 
-/// The host's busybox; the package is named when it is missing.
+/// The host's static busybox, by PATH first; the package is named when there is none.
 #[must_use]
 pub fn busybox() -> PathBuf {
-    for path in ["/bin/busybox", "/usr/bin/busybox"] {
-        if Path::new(path).is_file() {
-            return path.into();
-        }
-    }
-    panic!("no /bin/busybox: the containers of the tests are made of it (apt-get install busybox-static)");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/bin", "/usr/bin"].map(PathBuf::from);
+    let mut found = std::env::split_paths(&path).chain(system).map(|folder| folder.join("busybox"));
+    found.find(|file| fs::read(file).is_ok_and(|bytes| is_static(&bytes))).unwrap_or_else(|| {
+        panic!(
+            "no static busybox: the containers of the tests are made of it (apt-get install busybox-static)"
+        )
+    })
+}
+
+/// Whether these are the bytes of a 64-bit little-endian ELF program that asks for no dynamic loader (`PT_INTERP`).
+fn is_static(program: &[u8]) -> bool {
+    const PT_INTERP: u64 = 3;
+    let number = |at: usize, size: usize| {
+        let bytes = program.get(at..at.checked_add(size)?)?;
+        Some(bytes.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)))
+    };
+    // Fields of Elf64_Ehdr: e_phoff at 32, e_phentsize at 54, e_phnum at 56; a program header starts with its type.
+    let header = || Some((number(32, 8)?, number(54, 2)?, number(56, 2)?));
+    let Some((offset, size, count)) = header() else { return false };
+    let kind = |index: u64| number(usize::try_from(offset.checked_add(index * size)?).ok()?, 4);
+    program.starts_with(b"\x7fELF\x02\x01")
+        && (0..count).all(|index| kind(index).is_some_and(|kind| kind != PT_INTERP))
 }
 
 /// Copies a program and makes it executable for all.
@@ -58,4 +75,18 @@ fn copy_program(from: &Path, to: &Path) {
 #[track_caller]
 fn must<T>(result: std::io::Result<T>, doing: &str, on: &str) -> T {
     result.unwrap_or_else(|error| panic!("cannot {doing} {on}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_that_need_a_loader_are_not_static() {
+        let own = fs::read("/proc/self/exe").expect("this test program");
+        assert!(!is_static(&own), "cargo links test programs dynamically");
+        assert!(is_static(&fs::read(helper_binaries::path("probe")).expect("the probe")));
+        assert!(!is_static(b"#!/bin/sh\n"));
+        assert!(!is_static(&own[..60]), "cut in its header");
+    }
 }
