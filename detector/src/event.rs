@@ -9,7 +9,10 @@ mod text;
 pub mod time;
 mod value;
 
-pub use container::{Cgroup, Cgroups, Container, ContainerId};
+pub use container::{
+    Cgroup, Cgroups, Container, ContainerId, ContainerMetadata, Healthcheck, Metadata, MetadataState,
+    MissingReason, Mount, Pod, Runtime,
+};
 pub use exec::{Completeness, ExecEvent, ExecKind};
 pub use file::{ExeFlags, ExecutedFile, Origin};
 pub use process::{Ancestor, Arguments, Credentials, Namespaces, Process, Stdio, StdioKind, Usage};
