@@ -11,7 +11,10 @@ pub mod time;
 mod value;
 
 pub use clock::BootClock;
-pub use container::{Cgroup, Cgroups, Container, ContainerId};
+pub use container::{
+    Cgroup, Cgroups, Container, ContainerId, ContainerMetadata, Healthcheck, Metadata, MetadataState,
+    MissingReason, Mount, Pod, Runtime,
+};
 pub use exec::{Completeness, ExecEvent, ExecKind};
 pub use file::{ExeFlags, ExecutedFile, Origin};
 pub use process::{Ancestor, Arguments, Credentials, Namespaces, Process, Stdio, StdioKind, Usage};
