@@ -1,13 +1,21 @@
 //! Flags as typed. What they mean in the end is in `settings`.
 
-use clap::Parser;
+use std::path::PathBuf;
 
-use crate::settings::{SettingError, Settings};
+use clap::Parser;
 
 /// Sees, in the kernel and at execve, that a container runs a binary that is not part of its image.
 #[derive(Debug, Parser)]
 #[command(name = "detector", version, max_term_width = 100)]
 pub struct Cli {
+    /// Read this configuration file; a falco.yaml works as it is
+    #[arg(short = 'c', value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Load rules from this file or folder instead of the configured ones; can be given many times
+    #[arg(short = 'r', value_name = "PATH")]
+    pub rules: Vec<PathBuf>,
+
     /// Override a setting, for example `-o json_output=true`; can be given many times
     #[arg(short = 'o', value_name = "KEY=VALUE")]
     pub overrides: Vec<String>,
@@ -19,19 +27,4 @@ pub struct Cli {
     /// Stop after this many seconds
     #[arg(short = 'M', value_name = "SECONDS")]
     pub stop_after_seconds: Option<u64>,
-}
-
-impl Cli {
-    /// The settings that these flags ask for.
-    pub fn settings(&self) -> Result<Settings, SettingError> {
-        let mut settings = Settings::default();
-        for assignment in &self.overrides {
-            settings.set(assignment)?;
-        }
-        if self.unbuffered {
-            settings.buffered_outputs = false;
-        }
-        settings.stop_after_seconds = self.stop_after_seconds;
-        Ok(settings)
-    }
 }

@@ -9,6 +9,7 @@
 
 pub mod alert;
 pub mod cli;
+pub mod config;
 pub mod decode;
 pub mod enrich;
 pub mod event;
@@ -20,3 +21,4 @@ pub mod pipeline;
 pub mod recording;
 pub mod rules;
 pub mod settings;
+pub mod yaml;

@@ -1,9 +1,15 @@
-//! The agent: reads its flags, runs the pipeline, and says how it ended.
+//! The agent: reads its flags and configuration, runs the pipeline, and says how it ended.
 
 use std::{io::Write as _, process::ExitCode};
 
+use anyhow::bail;
 use clap::Parser as _;
-use detector::{cli::Cli, exit_code, pipeline, settings::Settings};
+use detector::{
+    cli::Cli,
+    config, exit_code, pipeline,
+    settings::{self, Settings},
+};
+use log::{info, warn};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -14,20 +20,46 @@ fn main() -> ExitCode {
             return if error.use_stderr() { exit_code::FAILURE } else { exit_code::SUCCESS };
         }
     };
-    match cli.settings().map_err(anyhow::Error::from).and_then(|settings| run(&settings)) {
+    start_log();
+    match settings(&cli).and_then(|settings| run(&cli, &settings)) {
         Ok(()) => exit_code::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "Error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "Error: {error}");
             exit_code::FAILURE
         }
     }
 }
 
-fn run(settings: &Settings) -> anyhow::Result<()> {
-    start_log();
+/// Configuration, overrides and flags, in this order.
+fn settings(cli: &Cli) -> anyhow::Result<Settings> {
+    let loaded = config::load(cli.config.as_deref(), &cli.overrides)?;
+    let settled = match settings::settle(&loaded.tree) {
+        Ok(settled) => settled,
+        Err(errors) => {
+            let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            bail!("{}", texts.join("\nError: "));
+        }
+    };
+    for warning in &settled.warnings {
+        warn!("{warning}");
+    }
+    if !settled.ignored.is_empty() {
+        info!("configuration keys that do not concern this agent: {}", settled.ignored.join(", "));
+    }
+    let mut settings = settled.settings;
+    if !cli.rules.is_empty() {
+        settings.rules_files.clone_from(&cli.rules);
+    }
+    if cli.unbuffered {
+        settings.buffered_outputs = false;
+    }
+    Ok(settings)
+}
+
+fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
     // One thread: the work is small, and a second one would cost memory and wake-ups.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(pipeline::run(settings))?)
+    Ok(runtime.block_on(pipeline::run(settings, cli.stop_after_seconds))?)
 }
 
 /// The agent's own log, on stderr, in the layout of Falco's.

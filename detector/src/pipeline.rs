@@ -6,7 +6,7 @@ use detector_common::{
     counters::Counter,
     settings::{FilterTerm, Settings as KernelSettings, predicate},
 };
-use log::{info, warn};
+use log::{error, info, warn};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::{Instant, sleep_until},
@@ -18,7 +18,7 @@ use crate::{
     event::BootClock,
     format::{json, text},
     kernel::{Counters, Host, Kernel, KernelError, LoadOptions, RingReader},
-    output::Stdout,
+    output::{FileOutput, Stdout},
     rules::{Engine, OutputError},
     settings::Settings,
 };
@@ -46,7 +46,7 @@ pub enum PipelineError {
 }
 
 /// Runs until a signal or the set time stops it.
-pub async fn run(settings: &Settings) -> Result<(), PipelineError> {
+pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result<(), PipelineError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(PipelineError::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(PipelineError::Signals)?;
 
@@ -59,14 +59,14 @@ pub async fn run(settings: &Settings) -> Result<(), PipelineError> {
     let mut stages = Stages::new(settings, engine);
     info!("hooks armed: raw tracepoint sched_process_exec, kernel {}", host.kernel_release);
 
-    let stop_after = settings.stop_after_seconds.map_or(NEVER, Duration::from_secs);
+    let stop_after = stop_after_seconds.map_or(NEVER, Duration::from_secs);
     let stop_at = Instant::now() + stop_after;
     loop {
         tokio::select! {
             biased;
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
-            () = sleep_until(stop_at), if settings.stop_after_seconds.is_some() => break,
+            () = sleep_until(stop_at), if stop_after_seconds.is_some() => break,
             ready = ring.ready() => ready?,
         }
         while stages.take(&mut ring)? == BATCH {
@@ -77,7 +77,9 @@ pub async fn run(settings: &Settings) -> Result<(), PipelineError> {
     // First no more records, then the last ones of them, then the lines.
     drop(kernel);
     while stages.take(&mut ring)? > 0 {}
-    stages.stdout.flush().map_err(PipelineError::Stdout)?;
+    if let Some(stdout) = &mut stages.stdout {
+        stdout.flush().map_err(PipelineError::Stdout)?;
+    }
     if let Some(task) = log_task {
         task.abort();
     }
@@ -98,10 +100,11 @@ fn report(stages: &Stages<'_>, counters: &Counters) {
     let reasons: Vec<String> =
         Counter::ALL.iter().map(|counter| format!("{}={}", counter.name(), loss.of(*counter))).collect();
     info!(
-        "stopped: {} records, {} alerts, {} undecodable, lost={} ({})",
+        "stopped: {} records, {} alerts, {} undecodable, {} undelivered, lost={} ({})",
         stages.records,
         stages.alerts,
         stages.undecodable,
+        stages.undelivered,
         loss.lost(),
         reasons.join(" ")
     );
@@ -113,7 +116,10 @@ struct Stages<'a> {
     clock: BootClock,
     hostname: String,
     engine: Engine,
-    stdout: Stdout,
+    stdout: Option<Stdout>,
+    file: Option<FileOutput>,
+    /// Lines that an output did not take.
+    undelivered: u64,
     records: u64,
     alerts: u64,
     undecodable: u64,
@@ -126,7 +132,9 @@ impl<'a> Stages<'a> {
             clock: Host::boot_clock(),
             hostname: hostname(),
             engine,
-            stdout: Stdout::new(settings.buffered_outputs),
+            stdout: settings.stdout_enabled.then(|| Stdout::new(settings.buffered_outputs)),
+            file: settings.file.as_ref().map(|file| FileOutput::new(file.path.clone(), file.keep_alive)),
+            undelivered: 0,
             records: 0,
             alerts: 0,
             undecodable: 0,
@@ -166,7 +174,22 @@ impl<'a> Stages<'a> {
         } else {
             text(&alert, self.settings.time_format)
         };
-        self.stdout.write(&line).map_err(PipelineError::Stdout)
+        self.deliver(&line)
+    }
+
+    /// A file that cannot be written does not stop the agent, as other outputs may still work; a closed standard
+    /// output does, as its reader is gone for good.
+    fn deliver(&mut self, line: &str) -> Result<(), PipelineError> {
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.write(line)
+        {
+            self.undelivered += 1;
+            error!("cannot write an alert to {}: {error}", file.path().display());
+        }
+        match &mut self.stdout {
+            Some(stdout) => stdout.write(line).map_err(PipelineError::Stdout),
+            None => Ok(()),
+        }
     }
 }
 

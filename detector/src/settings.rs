@@ -1,102 +1,98 @@
 //! Resolved settings: typed and checked. Stages get plain values from here, never flags or YAML.
 
+mod keys;
+mod reader;
+
+use std::path::PathBuf;
+
+pub use reader::{SettingError, Settled, settle};
+
 use crate::format::{JsonOptions, TimeFormat};
 
 /// How the agent shall run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// Rule files and folders of rule files, in order; empty = the rules that are built in.
+    pub rules_files: Vec<PathBuf>,
+    /// Which rules are switched on and off, in order.
+    pub rule_switches: Vec<RuleSwitch>,
+    /// Name of the least severe priority whose rules are loaded.
+    pub minimum_priority: String,
+    /// Every rule that matches gives an alert, and not only the first.
+    pub all_matching_rules: bool,
     /// Lines are JSON.
     pub json_output: bool,
     /// What JSON lines contain.
     pub json: JsonOptions,
     /// Time format of texts.
     pub time_format: TimeFormat,
+    /// Which tail the output of a rule gets.
+    pub output_style: OutputStyle,
     /// Alerts wait in buffers until these are full.
     pub buffered_outputs: bool,
+    /// Alerts go to standard output.
+    pub stdout_enabled: bool,
+    /// Alerts go to this file.
+    pub file: Option<FileSettings>,
     /// The debug log of the kernel side goes to stderr.
     pub kernel_log: bool,
-    /// Stop by itself after so many seconds.
-    pub stop_after_seconds: Option<u64>,
+    /// Records are written to this file, for `detector replay`.
+    pub record_to: Option<PathBuf>,
 }
 
-/// A setting that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SettingError {
-    /// No `=`.
-    #[error("`-o {0}` is not KEY=VALUE; for example: -o json_output=true")]
-    NotKeyValue(String),
-    /// An unknown key.
-    #[error("setting `{key}` is unknown; known settings: {known}")]
-    UnknownKey {
-        /// The key.
-        key: String,
-        /// All keys.
-        known: String,
-    },
-    /// Not a truth value.
-    #[error("setting `{key}` takes true or false, not `{value}`")]
-    NotBool {
-        /// The key.
-        key: String,
-        /// The value.
-        value: String,
-    },
+/// A rule switched on or off at start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSwitch {
+    /// On or off.
+    pub enable: bool,
+    /// Which.
+    pub selector: RuleSelector,
 }
 
-type Set = fn(&mut Settings, bool);
-
-const SWITCHES: [(&str, Set); 8] = [
-    ("buffered_outputs", |settings, value| settings.buffered_outputs = value),
-    ("json_include_message_property", |settings, value| settings.json.message = value),
-    ("json_include_output_fields_property", |settings, value| settings.json.output_fields = value),
-    ("json_include_output_property", |settings, value| settings.json.output = value),
-    ("json_include_tags_property", |settings, value| settings.json.tags = value),
-    ("json_output", |settings, value| settings.json_output = value),
-    ("kernel_log", |settings, value| settings.kernel_log = value),
-    ("time_format_iso_8601", |settings, value| {
-        settings.time_format = if value { TimeFormat::Iso8601 } else { TimeFormat::Local };
-    }),
-];
-
-impl Settings {
-    /// Applies one `KEY=VALUE`.
-    pub fn set(&mut self, assignment: &str) -> Result<(), SettingError> {
-        let (key, value) =
-            assignment.split_once('=').ok_or_else(|| SettingError::NotKeyValue(assignment.to_owned()))?;
-        let (key, value) = (key.trim(), value.trim());
-        let (_, set) = SWITCHES.iter().find(|(name, _)| *name == key).ok_or_else(|| {
-            SettingError::UnknownKey { key: key.to_owned(), known: SWITCHES.map(|(name, _)| name).join(", ") }
-        })?;
-        let value = match value {
-            "true" => true,
-            "false" => false,
-            _ => return Err(SettingError::NotBool { key: key.to_owned(), value: value.to_owned() }),
-        };
-        set(self, value);
-        Ok(())
-    }
+/// Which rules a switch means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RuleSelector {
+    /// By name; `*` stands for any characters.
+    Name(String),
+    /// By tag.
+    Tag(String),
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{SettingError, Settings};
-    use crate::format::TimeFormat;
+/// The file that alerts go to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSettings {
+    /// Its path.
+    pub path: PathBuf,
+    /// It is opened once, and not for each alert.
+    pub keep_alive: bool,
+}
 
-    #[test]
-    fn switches_are_set() {
-        let mut settings = Settings::default();
-        settings.set("json_output=true").unwrap();
-        settings.set("time_format_iso_8601 = true").unwrap();
-        settings.set("json_include_tags_property=false").unwrap();
-        assert!(settings.json_output && !settings.json.tags);
-        assert_eq!(settings.time_format, TimeFormat::Iso8601);
-    }
+/// What `%container.info` and the tail of an output are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OutputStyle {
+    /// As Falco 0.41 and later: suggested fields behind the output.
+    #[default]
+    Current,
+    /// As Falco 0.39 and 0.40: `%container.info` is the container's id and name.
+    Classic,
+}
 
-    #[test]
-    fn bad_settings_are_refused_by_name() {
-        let mut settings = Settings::default();
-        assert!(matches!(settings.set("json_output"), Err(SettingError::NotKeyValue(_))));
-        assert!(matches!(settings.set("jsn=true"), Err(SettingError::UnknownKey { .. })));
-        assert!(matches!(settings.set("json_output=1"), Err(SettingError::NotBool { .. })));
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            rules_files: Vec::new(),
+            rule_switches: Vec::new(),
+            minimum_priority: "debug".to_owned(),
+            all_matching_rules: false,
+            json_output: false,
+            json: JsonOptions::default(),
+            time_format: TimeFormat::default(),
+            output_style: OutputStyle::default(),
+            buffered_outputs: false,
+            stdout_enabled: true,
+            file: None,
+            kernel_log: false,
+            record_to: None,
+        }
     }
 }

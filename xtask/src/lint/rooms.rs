@@ -30,6 +30,7 @@ const ROOMS: &[Room] = &[
     Room { name: "telemetry", rooms: Use(&[]), crates: &[] },
     Room { name: "exit_code", rooms: Use(&[]), crates: &[] },
     Room { name: "shutdown", rooms: Use(&[]), crates: &[] },
+    Room { name: "yaml", rooms: Use(&[]), crates: &[] },
     // 2. What touches the record. Only the kernel room knows aya.
     Room {
         name: "kernel",
@@ -54,7 +55,7 @@ const ROOMS: &[Room] = &[
     Room { name: "pipeline", rooms: UseAll, crates: &[COMMON] },
     // 7. The edge: what a person types and reads. Flags become settings; settings know no flags.
     Room { name: "cli", rooms: Use(&["settings", "config", "exit_code"]), crates: &[] },
-    Room { name: "config", rooms: Use(&[]), crates: &[] },
+    Room { name: "config", rooms: Use(&["yaml"]), crates: &[] },
     Room {
         name: "settings",
         rooms: Use(&["config", "kernel", "enrich", "rules", "format", "output", "telemetry"]),
