@@ -122,13 +122,21 @@ fn kernel_tests(
         ("DETECTOR_TEST_HELPERS", container_programs(workspace)?.display().to_string()),
         ("RUST_TEST_THREADS", threads),
     ];
-    env.extend(busybox.map(|path| ("DETECTOR_TEST_BUSYBOX", path.display().to_string())));
+    let mut path = std::env::var("PATH").unwrap_or_default();
+    if let Some(folder) =
+        busybox.and_then(Path::parent).filter(|folder| folder.starts_with(workspace.target()))
+    {
+        // The tests take the first static busybox on PATH; the one of the machine is not static.
+        path = format!("{}:{path}", folder.display());
+        env.push(("PATH", path.clone()));
+    }
     let mut cargo = workspace.agent_cargo();
     cargo.envs(env.iter().map(|(name, value)| (name, value))).args(["test", "--no-fail-fast"]);
     if !root.is_empty() {
         // The build stays the user's, so that nothing in target belongs to root; only the test programs are root.
         // sudo forgets the environment.
-        env.extend(["CI", "PATH"].into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?))));
+        env.push(("PATH", path));
+        env.extend(std::env::var("CI").map(|value| ("CI", value)));
         let words = env.iter().map(|(name, value)| format!("{name}={value}"));
         let words: Vec<_> = root.iter().cloned().chain(["env".to_owned()]).chain(words).collect();
         let runner = serde_json::to_string(&words).context("cannot name the runner for cargo")?;
