@@ -45,7 +45,7 @@ const ROOMS: &[Room] = &[
     // 4. The judgement.
     Room {
         name: "rules",
-        rooms: Use(&["event", "alert", "telemetry"]),
+        rooms: Use(&["event", "alert", "telemetry", "yaml"]),
         crates: &["detector_rule_lang", COMMON],
     },
     // 5. The way out: format makes bytes, output knows nothing but bytes.
