@@ -3,6 +3,8 @@
 
 mod error;
 mod exec;
+mod sections;
+mod stdio;
 
 pub use error::DecodeError;
 pub use exec::decode_exec;

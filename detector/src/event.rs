@@ -3,9 +3,14 @@
 
 mod clock;
 mod container;
+#[cfg(test)]
+pub(crate) mod example;
 mod exec;
 mod file;
+mod host;
+mod names;
 mod process;
+mod stdio;
 mod text;
 pub mod time;
 mod value;
@@ -14,6 +19,9 @@ pub use clock::BootClock;
 pub use container::{Cgroup, Cgroups, Container, ContainerId};
 pub use exec::{Completeness, ExecEvent, ExecKind};
 pub use file::{ExeFlags, ExecutedFile, Origin};
-pub use process::{Ancestor, Arguments, Credentials, Namespaces, Process, Stdio, StdioKind, Usage};
+pub use host::{HostFacts, Stream};
+pub use names::{Account, Names};
+pub use process::{Ancestor, Arguments, Credentials, Namespaces, Process, ProcessDetails, Usage};
+pub use stdio::{Stdio, StdioFile, StdioKind};
 pub use text::{Path, lossy};
 pub use value::Value;

@@ -106,6 +106,23 @@ pub struct Ancestor {
     pub start_ns: u64,
     /// The same on `CLOCK_BOOTTIME`: together with `pid` its identity.
     pub start_boot_ns: u64,
+    /// Path of its executed file as it sees it; `None` for kernel threads, and beyond the first few ancestors.
+    pub exe_path: Option<super::Path>,
+    /// What the record does not carry and enrichment found; `None` = unknown.
+    pub details: Option<ProcessDetails>,
+}
+
+/// What only the memory or `/proc` files of another process tell about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProcessDetails {
+    /// argv.
+    pub arguments: Arguments,
+    /// Environment, `NAME=value` each; `None` = unknown.
+    pub env: Option<Arguments>,
+    /// Working directory; `None` = unknown.
+    pub cwd: Option<super::Path>,
+    /// Path of its executed file; `None` = unknown.
+    pub exe_path: Option<super::Path>,
 }
 
 /// Credentials after the exec; ids are kernel ids.
@@ -152,26 +169,6 @@ pub struct Namespaces {
     pub host_mnt: u32,
 }
 
-/// Type of a standard descriptor, in Falco's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StdioKind {
-    /// Not open.
-    Closed,
-    /// A regular file or a device.
-    File,
-    /// A directory.
-    Directory,
-    /// A pipe.
-    Pipe,
-    /// A socket.
-    Socket,
-    /// Something else.
-    Other,
-}
-
-/// Descriptors 0, 1, 2.
-pub type Stdio = [StdioKind; 3];
-
 /// Memory and descriptor figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
@@ -181,6 +178,12 @@ pub struct Usage {
     pub minor_faults: u64,
     /// Virtual memory, KiB.
     pub vm_size_kb: u64,
+    /// Resident memory, KiB; `None` = unknown.
+    pub rss_kb: Option<u64>,
+    /// Swapped memory, KiB; `None` = unknown.
+    pub swap_kb: Option<u64>,
+    /// Open descriptors; `None` = unknown, or too many to count.
+    pub fd_open: Option<u64>,
     /// Soft limit of open files.
     pub fd_limit: u64,
 }

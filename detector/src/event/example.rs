@@ -1,0 +1,1 @@
+//! An event to test with.
