@@ -16,7 +16,10 @@ pub mod time;
 mod value;
 
 pub use clock::BootClock;
-pub use container::{Cgroup, Cgroups, Container, ContainerId};
+pub use container::{
+    Cgroup, Cgroups, Container, ContainerId, ContainerMetadata, Healthcheck, Metadata, MetadataState,
+    MissingReason, Mount, Pod, Runtime,
+};
 pub use exec::{Completeness, ExecEvent, ExecKind};
 pub use file::{ExeFlags, ExecutedFile, Origin};
 pub use host::{HostFacts, Stream};

@@ -1,89 +1,141 @@
-//! From cgroup names and namespaces to the container's identity. A pure function: the names are the record's.
+//! From cgroup names, namespaces and the root file system to the container's identity. A cgroup name alone does not
+//! make a container: host processes can live in cgroups whose names look like ids, and a process can move itself to a
+//! cgroup with an innocent name. So the namespaces decide whether it is one, and the name, or what the same namespaces
+//! were called before, decides which.
 
-use crate::event::{Cgroups, ContainerId, ExecEvent};
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+
+use super::cgroup_name::{Claim, Strength, claim};
+use crate::event::{ContainerId, ExecEvent, Runtime};
 
 /// `OVERLAYFS_SUPER_MAGIC`
 const OVERLAY_MAGIC: u64 = 0x794c_7630;
+/// Places that are remembered; the oldest is forgotten first. A container has two.
+const PLACES: usize = 8192;
 
-/// Whose process it is. A cgroup name alone does not make a container: host processes can live in cgroups whose
-/// names look like ids, and a process can move itself to a cgroup with an innocent name.
+/// Whose process it is, by this event alone.
 #[must_use]
 pub fn identify(event: &ExecEvent) -> ContainerId {
-    let namespaces = event.namespaces;
-    if namespaces.mnt == 0 || namespaces.host_mnt == 0 {
-        return ContainerId::Unknown;
-    }
-    let own_pids = event.process.pidns_level > 0;
-    if namespaces.mnt == namespaces.host_mnt && !own_pids {
-        return ContainerId::Host;
-    }
-    if let Some(id) = runtime_id(&event.cgroups) {
-        return ContainerId::Named(id);
-    }
-    // Services of the host may have a mount namespace of their own; what they do not have is an overlay as root.
-    let own_root = event.file.root.is_some_and(|(_, magic)| magic == OVERLAY_MAGIC);
-    if own_pids || own_root {
-        return ContainerId::Namespace(namespaces.mnt);
-    }
-    ContainerId::Host
+    Identifier::default().judge(event).id
 }
 
-/// The id that a runtime wrote into a cgroup name. The component nearest to the leaf wins, so that a process in a
-/// sub-cgroup of its container belongs to it, and a container in a container is the inner one.
-fn runtime_id(cgroups: &Cgroups) -> Option<String> {
-    cgroups.0.iter().find_map(|cgroup| {
-        cgroup.path.split(|byte| *byte == b'/').rev().find_map(|component| {
-            let name = std::str::from_utf8(component).ok()?;
-            let name = name.strip_suffix(".scope").unwrap_or(name);
-            let id = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
-            (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_owned())
-        })
-    })
+/// An identity, and whether more should be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Judgement {
+    pub(super) id: ContainerId,
+    /// Nobody but a runtime could have given this id; otherwise another source may know better.
+    pub(super) certain: bool,
 }
 
-/// What runtimes put before the id.
-const PREFIXES: [&str; 6] = ["docker-", "libpod-payload-", "libpod-", "cri-containerd-", "crio-", "nerdctl-"];
+/// Something that belongs to one container only, as long as its pid namespace lives: the kernel uses the numbers of
+/// namespaces and devices again, so the start of the pid namespace's first process is part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Place {
+    /// Its mount namespace.
+    Mounts(u32, u64),
+    /// The device of its overlay root, also when the process made a mount namespace of its own.
+    Root(u32, u64),
+}
 
-#[cfg(test)]
-mod tests {
-    use super::runtime_id;
-    use crate::event::{Cgroup, Cgroups};
+/// Tells containers apart, and remembers what a container was called when one of its processes hides the name.
+#[derive(Debug, Default)]
+pub struct Identifier {
+    host_root: Option<u32>,
+    remembered: HashMap<Place, (String, Runtime)>,
+    order: VecDeque<Place>,
+}
 
-    const ID: &str = "3b2c1d4e5f60718293a4b5c6d7e8f90112233445566778899aabbccddeeff001";
+impl Identifier {
+    /// `host_root`: device of the host's root file system, `major << 20 | minor`. With it, services of a host whose own
+    /// root is an overlay (live systems, images) are not taken for containers.
+    #[must_use]
+    pub fn new(host_root: Option<u32>) -> Self {
+        Self { host_root, ..Self::default() }
+    }
 
-    fn id_of(paths: &[(&'static str, &str)]) -> Option<String> {
-        let cgroup = |(controller, path): &(&'static str, &str)| Cgroup {
-            controller,
-            path: path.as_bytes().to_vec(),
-            complete: true,
+    /// Whose process it is. Events of one container help with later ones.
+    pub fn identify(&mut self, event: &ExecEvent) -> ContainerId {
+        let judgement = self.judge(event);
+        if judgement.certain
+            && let ContainerId::Named { id, runtime } = &judgement.id
+        {
+            self.learn(event, id, *runtime);
+            return judgement.id;
+        }
+        if matches!(judgement.id, ContainerId::Host | ContainerId::Unknown) {
+            return judgement.id;
+        }
+        // In the pid namespace of the host a number can have belonged to an earlier container: better than no name at
+        // all, worse than any.
+        if event.process.pidns_level == 0 && matches!(judgement.id, ContainerId::Named { .. }) {
+            return judgement.id;
+        }
+        let remembered = self.places(event).into_iter().find_map(|place| self.remembered.get(&place));
+        remembered.map_or(judgement.id, |(id, runtime)| ContainerId::named(id.clone(), *runtime))
+    }
+
+    /// Remembers what the container of this event is called.
+    pub(super) fn learn(&mut self, event: &ExecEvent, id: &str, runtime: Runtime) {
+        for place in self.places(event) {
+            if self.remembered.insert(place, (id.to_owned(), runtime)).is_some() {
+                continue;
+            }
+            self.order.push_back(place);
+            if self.order.len() > PLACES
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.remembered.remove(&oldest);
+            }
+        }
+    }
+
+    /// What there is of this event to know its container by.
+    fn places(&self, event: &ExecEvent) -> Vec<Place> {
+        let since = event.process.pidns_start_ns.filter(|_| event.process.pidns_level > 0).unwrap_or(0);
+        let mut places = Vec::with_capacity(2);
+        if event.namespaces.mnt != 0 && event.namespaces.mnt != event.namespaces.host_mnt {
+            places.push(Place::Mounts(event.namespaces.mnt, since));
+        }
+        if let Some(device) = self.own_root(event) {
+            places.push(Place::Root(device, since));
+        }
+        places
+    }
+
+    /// The device of an overlay root that is not the host's. Services of the host may have a mount namespace of their
+    /// own; what they do not have is this.
+    fn own_root(&self, event: &ExecEvent) -> Option<u32> {
+        let (device, magic) = event.file.root?;
+        (magic == OVERLAY_MAGIC && Some(device) != self.host_root).then_some(device)
+    }
+
+    pub(super) fn judge(&self, event: &ExecEvent) -> Judgement {
+        let namespaces = event.namespaces;
+        let claim = claim(&event.cgroups);
+        let certain = |id| Judgement { id, certain: true };
+        let named = |claim: Claim| Judgement {
+            certain: claim.strength == Strength::Certain,
+            id: ContainerId::Named { id: claim.id, runtime: claim.runtime },
         };
-        runtime_id(&Cgroups(paths.iter().map(cgroup).collect()))
-    }
-
-    #[test]
-    fn docker_with_both_drivers() {
-        assert_eq!(id_of(&[("", &format!("/docker/{ID}"))]).as_deref(), Some(ID));
-        assert_eq!(id_of(&[("", &format!("/system.slice/docker-{ID}.scope"))]).as_deref(), Some(ID));
-    }
-
-    #[test]
-    fn cgroup_v1_names_the_container_where_the_unified_hierarchy_does_not() {
-        assert_eq!(id_of(&[("", "/"), ("memory", &format!("/docker/{ID}"))]).as_deref(), Some(ID));
-    }
-
-    #[test]
-    fn a_sub_cgroup_belongs_to_its_container() {
-        assert_eq!(
-            id_of(&[("", &format!("/system.slice/docker-{ID}.scope/init.scope"))]).as_deref(),
-            Some(ID)
-        );
-    }
-
-    #[test]
-    fn what_is_not_64_hex_digits_is_no_id() {
-        assert_eq!(id_of(&[("", "/docker/25e40a063901499cf956927267073d5d")]), None);
-        assert_eq!(id_of(&[("", &format!("/docker/{ID}0"))]), None);
-        assert_eq!(id_of(&[("", &format!("/docker/{}", ID.replace('3', "g")))]), None);
-        assert_eq!(id_of(&[("", &format!("/crio-conmon-{ID}.scope"))]), None);
+        let own_pids = event.process.pidns_level > 0;
+        if namespaces.mnt == 0 || namespaces.host_mnt == 0 {
+            // Nothing else to go by.
+            return match claim {
+                Some(claim) if claim.strength == Strength::Certain => named(claim),
+                _ => Judgement { id: ContainerId::Unknown, certain: false },
+            };
+        }
+        if namespaces.mnt == namespaces.host_mnt && !own_pids {
+            return certain(ContainerId::Host);
+        }
+        let lives_apart = own_pids || self.own_root(event).is_some();
+        match claim {
+            Some(claim) if claim.strength == Strength::Certain || lives_apart => named(claim),
+            _ if lives_apart => Judgement { id: ContainerId::Namespace(namespaces.mnt), certain: false },
+            _ => certain(ContainerId::Host),
+        }
     }
 }

@@ -170,7 +170,7 @@ pub struct Namespaces {
 }
 
 /// Memory and descriptor figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Major page faults.
     pub major_faults: u64,
