@@ -22,7 +22,7 @@ pub use container::{
 };
 pub use exec::{Completeness, ExecEvent, ExecKind};
 pub use file::{ExeFlags, ExecutedFile, Origin};
-pub use host::{HostFacts, Stream};
+pub use host::{HostFacts, Stream, StreamPosition};
 pub use names::{Account, Names};
 pub use process::{Ancestor, Arguments, Credentials, Namespaces, Process, ProcessDetails, Usage};
 pub use stdio::{Stdio, StdioFile, StdioKind};

@@ -27,10 +27,28 @@ pub struct Stream {
     pub previous_ns: u64,
 }
 
-impl Stream {
-    /// The place of an event behind the events that `self` is the place of the last of.
-    #[must_use]
-    pub const fn next(self, last_ns: u64) -> Self {
-        Self { first_ns: self.first_ns, previous_ns: last_ns }
+/// Follows the events of a run to tell each its place.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StreamPosition(Option<Stream>);
+
+impl StreamPosition {
+    /// The place of the next event, which happened at this time.
+    pub fn advance(&mut self, time_ns: u64) -> Stream {
+        let place = self.0.unwrap_or(Stream { first_ns: time_ns, previous_ns: time_ns });
+        self.0 = Some(Stream { first_ns: place.first_ns, previous_ns: time_ns });
+        place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Stream, StreamPosition};
+
+    #[test]
+    fn each_event_knows_the_first_and_the_one_before() {
+        let mut position = StreamPosition::default();
+        assert_eq!(position.advance(10), Stream { first_ns: 10, previous_ns: 10 });
+        assert_eq!(position.advance(15), Stream { first_ns: 10, previous_ns: 10 });
+        assert_eq!(position.advance(12), Stream { first_ns: 10, previous_ns: 15 });
     }
 }

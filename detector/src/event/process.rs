@@ -26,6 +26,19 @@ impl Arguments {
         self.iter().next().unwrap_or_default()
     }
 
+    /// All of them joined by one space: an environment as Falco shows it.
+    #[must_use]
+    pub fn spaced(&self) -> Vec<u8> {
+        let area = self.area.strip_suffix(b"\0").unwrap_or(&self.area);
+        area.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect()
+    }
+
+    /// Of an environment the value of a variable, without blanks around it.
+    #[must_use]
+    pub fn variable(&self, name: &[u8]) -> Option<&[u8]> {
+        self.iter().find_map(|entry| Some(entry.strip_prefix(name)?.strip_prefix(b"=")?.trim_ascii()))
+    }
+
     /// The arguments after argv\[0\], joined by one space, as Falco shows them.
     #[must_use]
     pub fn joined(&self) -> Vec<u8> {
@@ -214,6 +227,15 @@ mod tests {
     fn one_empty_argument_is_an_argument() {
         assert_eq!(arguments(b"\0").iter().count(), 1);
         assert_eq!(arguments(b"x\0\0").iter().count(), 2);
+    }
+
+    #[test]
+    fn variables_are_found_by_their_whole_name() {
+        let env = arguments(b"PATHS=x\0PATH= /bin \0PATH=/later\0BARE\0");
+        assert_eq!(env.variable(b"PATH"), Some(&b"/bin"[..]));
+        assert_eq!(env.variable(b"PAT"), None);
+        assert_eq!(env.variable(b"BARE"), None);
+        assert_eq!(env.spaced(), b"PATHS=x PATH= /bin  PATH=/later BARE");
     }
 
     #[test]
