@@ -32,3 +32,6 @@ pub fn decode(record: &[u8], clock: BootClock, number: u64) -> Result<ExecEvent,
         None => Err(DecodeError::UnknownKind { kind: header.kind }),
     }
 }
+
+#[cfg(test)]
+mod tests;
