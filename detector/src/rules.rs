@@ -6,6 +6,7 @@ pub mod fields;
 pub mod files;
 mod output;
 pub mod report;
+pub mod resolve;
 
 pub use engine::Engine;
 pub use output::OutputError;

@@ -8,6 +8,9 @@ use crate::rules::report::{Code, Diagnostic};
 /// Largest rule file. The stock files have 100 KB.
 pub const MAX_FILE_BYTES: usize = 16 << 20;
 
+/// The rules that are built in.
+const STOCK_RULES: &str = include_str!("../../../rules/falco_rules.yaml");
+
 /// A rule file, or why there is none.
 #[derive(Debug)]
 pub struct RuleFile {
@@ -18,6 +21,12 @@ pub struct RuleFile {
 }
 
 impl RuleFile {
+    /// The rules that are built in.
+    #[must_use]
+    pub fn stock() -> Self {
+        Self { source: SourceFile::new("built-in falco_rules.yaml", STOCK_RULES.to_owned()), error: None }
+    }
+
     /// Reads a file; `path` is its name in all reports.
     #[must_use]
     pub fn read(path: &Path) -> Self {

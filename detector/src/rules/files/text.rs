@@ -45,7 +45,12 @@ impl LocatedText {
         let whole = Place::new(file, start, end);
         let Some(written) = file.text().get(start..end) else { return Self::made(text, &whole) };
         let runs = align(written, style, text).map(|pairs| {
-            let run = |(at, offset)| Run { at, file: Arc::clone(file), offset: start + offset, end: None };
+            let run = |(at, from, to): (usize, usize, Option<usize>)| Run {
+                at,
+                file: Arc::clone(file),
+                offset: start + from,
+                end: to.map(|to| start + to),
+            };
             pairs.into_iter().map(run).collect()
         });
         match runs {
@@ -79,24 +84,43 @@ impl LocatedText {
     /// Without blanks at both ends.
     #[must_use]
     pub fn trimmed(&self) -> Self {
-        let text = self.text.trim();
-        let cut = self.text.len() - self.text.trim_start().len();
-        let mut runs: Vec<Run> = Vec::with_capacity(self.runs.len());
-        for run in &self.runs {
-            let mut run = run.clone();
-            if run.at < cut {
-                if run.end.is_none() {
-                    run.offset += cut - run.at;
-                }
-                run.at = cut;
-                runs.clear();
+        let start = self.text.len() - self.text.trim_start().len();
+        self.slice(start..start + self.text.trim().len())
+    }
+
+    /// With every `token` replaced by text that stands for it.
+    #[must_use]
+    pub fn replaced(&self, token: &str, by: &str) -> Self {
+        let mut replaced = Self::default();
+        let mut from = 0;
+        for (at, _) in self.text.match_indices(token) {
+            replaced.push(&self.slice(from..at));
+            if let Some(place) = self.place(at..at + token.len()) {
+                replaced.push_made(by, &place);
             }
-            run.at -= cut;
-            if run.at < text.len() {
-                runs.push(run);
-            }
+            from = at + token.len();
         }
-        Self { text: text.to_owned(), runs }
+        replaced.push(&self.slice(from..self.text.len()));
+        replaced
+    }
+
+    /// A part of it, cut at starts of characters.
+    fn slice(&self, range: Range<usize>) -> Self {
+        let inside = |run: &&Run| run.at < range.end;
+        let mut runs: Vec<Run> = Vec::new();
+        for run in self.runs.iter().filter(inside) {
+            let mut run = run.clone();
+            if run.at <= range.start {
+                // Of the runs that start before the part the last one counts.
+                runs.clear();
+                if run.end.is_none() {
+                    run.offset += range.start - run.at;
+                }
+            }
+            run.at = run.at.saturating_sub(range.start);
+            runs.push(run);
+        }
+        Self { text: self.text[range].to_owned(), runs }
     }
 
     /// Where the bytes of `range` stand in a file; `None` only for a text without any place.
@@ -122,12 +146,13 @@ impl LocatedText {
     }
 }
 
-/// Pairs (byte in `read`, byte in `written`) from which on both go on alike. `None` when the two cannot be brought
-/// together, so that no wrong place is ever given.
+/// Runs: (byte in `read`, byte in `written`) from which on both go on alike, or with a third number all of the run
+/// stands for `written` up to there. `None` when the two cannot be brought together, so that no wrong place is ever
+/// given.
 ///
 /// This needs no rules of folding: outside of quotes every character that is not a blank comes over as it is, in
 /// order, and blanks only stand for blanks.
-fn align(written: &str, style: ScalarStyle, read: &str) -> Option<Vec<(usize, usize)>> {
+fn align(written: &str, style: ScalarStyle, read: &str) -> Option<Vec<(usize, usize, Option<usize>)>> {
     let mut from = Written { text: written, at: 0, style };
     match style {
         ScalarStyle::DoubleQuoted => from.skip_to_content('"')?,
@@ -139,11 +164,11 @@ fn align(written: &str, style: ScalarStyle, read: &str) -> Option<Vec<(usize, us
     let mut expected = None;
     for (at, character) in read.char_indices() {
         let (start, end) = from.find(character)?;
-        if expected != Some(start) {
-            runs.push((at, start));
+        let same_length = end - start == character.len_utf8();
+        if expected != Some(start) || !same_length {
+            runs.push((at, start, (!same_length).then_some(end)));
         }
-        // An escape is longer or shorter than what it means: what follows starts a new run.
-        expected = (end - start == character.len_utf8()).then_some(end);
+        expected = same_length.then_some(end);
     }
     Some(runs)
 }

