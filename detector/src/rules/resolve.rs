@@ -1,0 +1,17 @@
+//! The items of all files to one set of rules: what redefinitions, overrides and exceptions make together, compiled,
+//! with the rules that no exec event can match left out.
+
+mod definitions;
+mod details;
+mod event_types;
+mod exceptions;
+mod load;
+mod names;
+mod selection;
+mod sources;
+
+pub use definitions::{Definitions, ListDefinition, MacroDefinition, Named, RuleDefinition, SOURCE};
+pub use details::{RuleDetails, condition_details};
+pub use event_types::{EventTypes, NoExec};
+pub use load::{AppendOutput, LoadOptions, LoadReport, LoadedRule, SkipReason, SkippedRule, load};
+pub use selection::{Selection, Which, runs};

@@ -1,0 +1,133 @@
+//! Files that nobody wrote in good faith, or at all: never a panic, never a place outside of the file.
+
+use detector::rules::{
+    files::RuleFile,
+    report::{describe_json, describe_text, falco_json, falco_text, file_results, render_text},
+    resolve::{LoadOptions, load},
+};
+use proptest::prelude::*;
+
+use crate::{catalog::Catalog, load_texts, rule};
+
+/// Loads, and draws every report.
+fn survive(files: &[Vec<u8>]) {
+    let files: Vec<RuleFile> =
+        files.iter().map(|bytes| RuleFile::from_bytes("f.yaml", bytes.clone())).collect();
+    let report = load(&files, &Catalog, &LoadOptions::default());
+    for found in &report.diagnostics {
+        let text = found.place.file.text();
+        assert!(found.place.start <= text.len() && found.place.start <= found.place.end, "{found:?}");
+        assert!(text.is_char_boundary(found.place.start), "{found:?}");
+    }
+    let results = file_results(&report.files, &report.diagnostics);
+    let belonging: usize = results.iter().map(|result| result.errors.len() + result.warnings.len()).sum();
+    assert_eq!(belonging, report.diagnostics.len(), "every finding belongs to a file");
+    render_text(&report.diagnostics);
+    falco_text(&results);
+    falco_json(&results, describe_json(&report, None));
+    describe_text(&report, None);
+}
+
+/// Lines of rule files, some of them broken, put together at random.
+fn lines() -> impl Strategy<Value = String> {
+    let words = prop::sample::select(vec![
+        "- rule: R\n",
+        "- macro: m\n",
+        "- list: l\n",
+        "  desc: d\n",
+        "  condition: m and proc.name in (l)\n",
+        "  condition: >\n    evt.type = execve\n    and m\n",
+        "  condition: proc.name = \"ä\n     b\"\n",
+        "  output: 'x %proc.name ''y'\n",
+        "  priority: INFO\n",
+        "  items: [a, l, 'b c', \"\\x41\"]\n",
+        "  items: [\na\n]\n",
+        "  append: true\n",
+        "  override: {condition: append}\n",
+        "  override: {items: append}\n",
+        "  override: {exceptions: append, tags: replace}\n",
+        "  exceptions:\n    - {name: e, fields: proc.name, values: [l, 'x y']}\n",
+        "  exceptions:\n    - {name: e, values: [[a]]}\n",
+        "  exceptions: [{name: f, fields: [proc.name, fd.name], comps: [in, =], values: [[[a, b], c]]}]\n",
+        "  tags: [a]\n",
+        "  enabled: false\n",
+        "---\n",
+        "&a ",
+        "*a ",
+        "\t",
+        "\r\n",
+        "# ü\n",
+        "'",
+        "\"",
+        "\\",
+        "[",
+        "]",
+        "{",
+        "}",
+        ": ",
+        "|2\n",
+        "\u{2028}",
+        "\u{feff}",
+        "%",
+    ]);
+    prop::collection::vec(words, 0..40).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        survive(&[bytes]);
+    }
+
+    #[test]
+    fn any_text(text in "\\PC{0,200}") {
+        survive(&[text.into_bytes()]);
+    }
+
+    #[test]
+    fn lines_of_rule_files_in_any_order(one in lines(), two in lines()) {
+        survive(&[one.into_bytes(), two.into_bytes()]);
+    }
+
+    #[test]
+    fn a_condition_is_found_again_in_the_file(words in prop::collection::vec("[a-z]{1,8}", 1..12), seed in any::<u64>(), style in 0..4usize) {
+        // The words of a condition with any blanks and breaks between them, the last of them unknown to us.
+        let blank = |number: usize| ["  ", "\n    ", "\n\n    ", " "][usize::try_from(seed >> (number % 32)).unwrap_or(0) % 4];
+        let mut text = String::new();
+        for (number, word) in words.iter().enumerate() {
+            text.push_str(&format!("proc.name = {word} and{}", blank(number)));
+        }
+        text.push_str("proc.nowhere = x");
+        let (open, close) = [(" ", ""), (" >\n    ", ""), (" \"", "\""), (" '", "'")][style];
+        let yaml = rule("X", "").replace(" X\n", &format!("{open}{text}{close}\n"));
+        let report = load_texts(&[&yaml]);
+        let error = report.errors().next().expect("the field is unknown");
+        prop_assert_eq!(&yaml[error.place.start..error.place.end], "proc.nowhere");
+    }
+}
+
+#[test]
+fn macros_and_lists_that_grow_without_bound_are_refused() {
+    let mut text = String::from("- {macro: m0, condition: evt.num = 1}\n- {list: l0, items: [a]}\n");
+    for level in 1..64 {
+        let below = level - 1;
+        text.push_str(&format!("- {{macro: m{level}, condition: m{below} and m{below}}}\n"));
+        text.push_str(&format!("- {{list: l{level}, items: [l{below}, l{below}]}}\n"));
+    }
+    text.push_str(&rule("m63", ""));
+    text.push_str(&rule("proc.name in (l63)", "").replace("rule: R", "rule: S"));
+    let report = load_texts(&[&text]);
+    assert_eq!(report.errors().count(), 2, "{}", render_text(&report.diagnostics));
+    survive(&[text.into_bytes()]);
+}
+
+#[test]
+fn a_long_chain_of_macros_is_no_deep_recursion() {
+    let mut text = String::from("- {macro: m0, condition: evt.num = 1}\n");
+    for level in 1..20_000 {
+        text.push_str(&format!("- {{macro: m{level}, condition: not m{}}}\n", level - 1));
+    }
+    text.push_str(&rule("m19999", ""));
+    let report = load_texts(&[&text]);
+    assert_eq!(report.errors().count(), 1, "nesting is bounded");
+}
