@@ -27,6 +27,16 @@ impl ByteSet {
         self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
     }
 
+    /// The bytes that are `byte` once folded: none for a capital letter, which nothing folds to.
+    fn add_folded(&mut self, byte: u8, fold_case: bool) {
+        if !(fold_case && byte.is_ascii_uppercase()) {
+            self.add(byte);
+        }
+        if fold_case && byte.is_ascii_lowercase() {
+            self.add(byte.to_ascii_uppercase());
+        }
+    }
+
     fn has(&self, byte: u8) -> bool {
         self.0[usize::from(byte >> 6)] & (1 << (byte & 63)) != 0
     }
@@ -91,7 +101,7 @@ impl Glob {
                 }
                 Some(Part::Byte(byte)) => *byte == fold(text[at], self.fold_case),
                 Some(Part::AnyByte) => true,
-                Some(Part::OneOf(set)) => set.has(fold(text[at], self.fold_case)),
+                Some(Part::OneOf(set)) => set.has(text[at]),
                 Some(Part::Never) | None => false,
             };
             if step {
@@ -128,7 +138,8 @@ fn bracket(pattern: &[u8], fold_case: bool) -> Option<(ByteSet, usize)> {
                 {
                     for byte in 0..=u8::MAX {
                         if class(&byte) {
-                            set.add(fold(byte, fold_case));
+                            // Classes look at the byte as it is, also when case does not count.
+                            set.add(byte);
                         }
                     }
                     at += 2 + length;
@@ -144,10 +155,10 @@ fn bracket(pattern: &[u8], fold_case: bool) -> Option<(ByteSet, usize)> {
             let (high, length) = element(&pattern[at + 1..])?;
             at += 1 + length;
             for byte in fold(low, fold_case)..=fold(high, fold_case) {
-                set.add(byte);
+                set.add_folded(byte, fold_case);
             }
         } else {
-            set.add(fold(low, fold_case));
+            set.add_folded(fold(low, fold_case), fold_case);
         }
     }
     if negated {

@@ -19,6 +19,8 @@ mod ordering;
 #[cfg(test)]
 mod patterns;
 #[cfg(test)]
+mod templates;
+#[cfg(test)]
 mod texts;
 #[cfg(test)]
 mod transformers;
