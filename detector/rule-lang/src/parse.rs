@@ -29,7 +29,7 @@ pub fn parse(text: &str) -> Parsed {
 /// Parses a condition whose spans name `source`.
 #[must_use]
 pub fn parse_source(text: &str, source: SourceId) -> Parsed {
-    let mut parser = Parser { cursor: Cursor::new(text, source), errors: Vec::new() };
+    let mut parser = Parser::new(Cursor::new(text, source));
     let expr = parser.condition();
     let expr = if parser.errors.is_empty() { expr } else { None };
     Parsed { expr, errors: parser.errors }
@@ -38,7 +38,7 @@ pub fn parse_source(text: &str, source: SourceId) -> Parsed {
 /// Parses one item of a list of a rule file as it would read inside a condition: `/tmp`, `"a b"`, a list's name, or
 /// several of them with commas. An item with a blank and no quote in front counts as quoted, as in Falco.
 pub fn parse_list_item(text: &str, source: SourceId) -> Result<Vec<Operand>, Vec<Diagnostic>> {
-    let mut parser = Parser { cursor: Cursor::new(text, source), errors: Vec::new() };
+    let mut parser = Parser::new(Cursor::new(text, source));
     parser.list_item().map_err(|error| vec![error])
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn parse_operand(cursor: &mut Cursor<'_>) -> Result<Option<Operand>, 
         cursor.at += name.len();
         return Ok(None);
     }
-    let mut parser = Parser { cursor: cursor.clone(), errors: Vec::new() };
+    let mut parser = Parser::new(cursor.clone());
     let operand =
         if function { parser.field_or_transform(0) } else { Ok(Operand::Field(parser.field_prefix())) };
     cursor.at = parser.cursor.at;
@@ -63,6 +63,8 @@ pub(crate) fn parse_operand(cursor: &mut Cursor<'_>) -> Result<Option<Operand>, 
 struct Parser<'t> {
     cursor: Cursor<'t>,
     errors: Vec<Diagnostic>,
+    /// A quote without end was met while skipping: later ones are not looked for again, so that skipping stays linear.
+    unclosed_quote: bool,
 }
 
 /// What is open: the whole text, or a parenthesis.
@@ -98,7 +100,11 @@ fn combine(mut items: Vec<Expr>, kind: impl FnOnce(Vec<Expr>) -> ExprKind) -> Op
     Some(Expr { kind: kind(items), span })
 }
 
-impl Parser<'_> {
+impl<'t> Parser<'t> {
+    const fn new(cursor: Cursor<'t>) -> Self {
+        Self { cursor, errors: Vec::new(), unclosed_quote: false }
+    }
+
     /// Reads to the end of the text. The result means something only without errors.
     fn condition(&mut self) -> Option<Expr> {
         self.cursor.skip_blanks();
@@ -213,7 +219,7 @@ impl Parser<'_> {
                 }
             }
             match byte {
-                b'"' | b'\'' => {
+                b'"' | b'\'' if !self.unclosed_quote => {
                     // The mistake in the string, if any, was the one reported.
                     let start = self.cursor.at;
                     if self.cursor.quoted_string().is_err() {
@@ -235,7 +241,7 @@ impl Parser<'_> {
     }
 
     /// The end of a string with a bad escape, or the next byte if it does not end at all.
-    fn past_quote(&self, start: usize) -> usize {
+    fn past_quote(&mut self, start: usize) -> usize {
         let bytes = self.cursor.text().as_bytes();
         let mut at = start + 1;
         while at < bytes.len() {
@@ -247,6 +253,7 @@ impl Parser<'_> {
                 at += 1;
             }
         }
+        self.unclosed_quote = true;
         start + 1
     }
 }

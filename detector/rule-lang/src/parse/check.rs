@@ -390,7 +390,7 @@ impl Parser<'_> {
             let span = self.cursor.span_from(0);
             // Falco puts double quotes around the text as it is, so escapes and quotes in it count.
             let quoted = format!("\"{text}\"");
-            let mut inner = Parser { cursor: Cursor::new(&quoted, span.source), errors: Vec::new() };
+            let mut inner = Parser::new(Cursor::new(&quoted, span.source));
             return match inner.literal("a value") {
                 Ok(literal) if inner.cursor.peek().is_none() => {
                     Ok(vec![Operand::Literal(Literal { span, ..literal })])
