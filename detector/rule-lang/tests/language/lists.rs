@@ -62,6 +62,8 @@ fn pmatch_goes_by_components() {
         "t.path pmatch (//usr//local)",
         "t.path pmatch (/x, /usr/local/bin/ssh)",
         "t.path pmatch (/)",
+        "t.path pmatch (/usr/local/bin/ssh/deeper, /usr/local)",
+        "t.path pmatch (/usr/local, /usr/local/bin/ssh/deeper)",
         "t.path pmatch (/usr/*/bin)",
         "t.path pmatch (/???/l[a-o]cal)",
         "t.path pmatch (/usr/share, /usr/loc*/sbin, /usr/*/bin)",
