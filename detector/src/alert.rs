@@ -47,8 +47,20 @@ impl Priority {
 pub enum Piece {
     /// Text as it stands.
     Literal(String),
-    /// The value with this index in [`Alert::values`].
-    Field(usize),
+    /// A field's value.
+    Value {
+        /// Index in [`Alert::values`].
+        index: usize,
+        /// Padded with blanks, or cut, to this many characters.
+        width: Option<usize>,
+    },
+    /// A value that was computed from fields.
+    Computed {
+        /// Index in [`Alert::computed`].
+        index: usize,
+        /// Padded with blanks, or cut, to this many characters.
+        width: Option<usize>,
+    },
 }
 
 /// What a rule says about itself in its alerts.
@@ -77,4 +89,6 @@ pub struct Alert {
     pub time_ns: u64,
     /// One value for each of [`AlertRule::fields`]; `None` = no value.
     pub values: Vec<Option<Value<'static>>>,
+    /// Values of the output that are no fields; `None` = no value.
+    pub computed: Vec<Option<Value<'static>>>,
 }

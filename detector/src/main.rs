@@ -48,7 +48,7 @@ fn settings(cli: &Cli) -> anyhow::Result<Settings> {
     }
     let mut settings = settled.settings;
     if !cli.rules.is_empty() {
-        settings.rules_files.clone_from(&cli.rules);
+        settings.rules.files.clone_from(&cli.rules);
     }
     if cli.unbuffered {
         settings.buffered_outputs = false;

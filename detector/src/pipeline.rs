@@ -2,10 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use detector_common::{
-    counters::Counter,
-    settings::{FilterTerm, Settings as KernelSettings, predicate},
-};
+use detector_common::{counters::Counter, limits::FILTER_TERMS, settings::Settings as KernelSettings};
 use log::{error, info, warn};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -13,13 +10,14 @@ use tokio::{
 };
 
 use crate::{
+    alert::Alert,
     decode::decode,
     enrich::identify,
     event::{BootClock, HostFacts, StreamPosition},
     format::{json, text},
     kernel::{Counters, Host, Kernel, KernelError, LoadOptions, RingReader},
     output::{FileOutput, Stdout},
-    rules::{Engine, OutputError},
+    rules::{Engine, KernelFilter, RulesError},
     settings::Settings,
 };
 
@@ -35,8 +33,8 @@ pub enum PipelineError {
     #[error(transparent)]
     Kernel(#[from] KernelError),
     /// The rules.
-    #[error("cannot use the rule's output: {0}")]
-    Output(#[from] OutputError),
+    #[error(transparent)]
+    Rules(#[from] RulesError),
     /// Signals.
     #[error("cannot listen to signals: {0}")]
     Signals(#[source] io::Error),
@@ -50,9 +48,9 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
     let mut interrupt = signal(SignalKind::interrupt()).map_err(PipelineError::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(PipelineError::Signals)?;
 
-    let engine = Engine::stock(settings.time_format.field())?;
+    let engine = load_rules(settings)?;
     let host = Host::look()?;
-    let mut kernel = Kernel::arm(&host, &load_options(settings))?;
+    let mut kernel = Kernel::arm(&host, &load_options(engine.filter(), settings))?;
     let counters = kernel.take_counters()?;
     let mut ring = RingReader::new(kernel.take_ring()?)?;
     let log_task = kernel.spawn_log()?;
@@ -87,11 +85,25 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
     Ok(())
 }
 
-/// What the stock rule can want: a container's process that runs a file of the upper layer.
-fn load_options(settings: &Settings) -> LoadOptions {
-    let wanted = predicate::CONTAINER_LIKE | predicate::UPPER_LAYER;
-    let mut kernel = KernelSettings { term_count: 1, ..KernelSettings::default() };
-    kernel.terms[0] = FilterTerm { mask: wanted, value: wanted };
+/// Loads the rules and says what came of it.
+fn load_rules(settings: &Settings) -> Result<Engine, RulesError> {
+    let report = settings.rules.load();
+    for warning in report.warnings() {
+        warn!("{}: {}", warning.place, warning.message);
+    }
+    let skipped = report.skipped.len();
+    let engine = settings.rules.engine(report, settings.time_format.field())?;
+    info!("rules: {} run, {skipped} skipped; the kernel sends: {}", engine.len(), engine.filter().describe());
+    Ok(engine)
+}
+
+fn load_options(filter: &KernelFilter, settings: &Settings) -> LoadOptions {
+    let mut kernel = KernelSettings { want_env: u32::from(filter.environment), ..KernelSettings::default() };
+    for (term, wanted) in kernel.terms.iter_mut().zip(&filter.terms) {
+        *term = *wanted;
+        kernel.term_count += 1;
+    }
+    debug_assert!(filter.terms.len() <= FILTER_TERMS, "the filter is made to fit");
     LoadOptions { settings: kernel, kernel_log: settings.kernel_log }
 }
 
@@ -169,16 +181,21 @@ impl<'a> Stages<'a> {
         event.host = Arc::clone(&self.host);
         event.stream = self.position.advance(event.time_ns);
         event.container.id = identify(&event);
-        let Some(alert) = self.engine.evaluate(&event) else {
-            return Ok(());
-        };
-        self.alerts += 1;
-        let line = if self.settings.json_output {
-            json(&alert, &self.host.hostname, &self.settings.json, self.settings.time_format)
+        let mut lines = Vec::new();
+        self.engine.evaluate(&event, |alert| lines.push(self.line(&alert)));
+        for line in lines {
+            self.alerts += 1;
+            self.deliver(&line)?;
+        }
+        Ok(())
+    }
+
+    fn line(&self, alert: &Alert) -> String {
+        if self.settings.json_output {
+            json(alert, &self.host.hostname, &self.settings.json, self.settings.time_format)
         } else {
-            text(&alert, self.settings.time_format)
-        };
-        self.deliver(&line)
+            text(alert, self.settings.time_format)
+        }
     }
 
     /// A file that cannot be written does not stop the agent, as other outputs may still work; a closed standard

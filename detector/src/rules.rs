@@ -1,12 +1,15 @@
-//! Events to alerts.
+//! Events to alerts: the fields that rules can use, the rule files, and their evaluation.
 
-mod drop_and_execute;
+mod catalog;
 mod engine;
 pub mod fields;
 pub mod files;
-mod output;
+mod pushdown;
 pub mod report;
 pub mod resolve;
+mod set;
 
-pub use engine::Engine;
-pub use output::OutputError;
+pub use catalog::Catalog;
+pub use engine::{Engine, RuleParts};
+pub use pushdown::KernelFilter;
+pub use set::{OutputStyle, RuleChoice, RulesError};

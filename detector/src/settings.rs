@@ -7,27 +7,22 @@ use std::path::PathBuf;
 
 pub use reader::{SettingError, Settled, settle};
 
-use crate::format::{JsonOptions, TimeFormat};
+use crate::{
+    format::{JsonOptions, TimeFormat},
+    rules::RuleChoice,
+};
 
 /// How the agent shall run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Rule files and folders of rule files, in order; empty = the rules that are built in.
-    pub rules_files: Vec<PathBuf>,
-    /// Which rules are switched on and off, in order.
-    pub rule_switches: Vec<RuleSwitch>,
-    /// Name of the least severe priority whose rules are loaded.
-    pub minimum_priority: String,
-    /// Every rule that matches gives an alert, and not only the first.
-    pub all_matching_rules: bool,
+    /// Which rules run.
+    pub rules: RuleChoice,
     /// Lines are JSON.
     pub json_output: bool,
     /// What JSON lines contain.
     pub json: JsonOptions,
     /// Time format of texts.
     pub time_format: TimeFormat,
-    /// Which tail the output of a rule gets.
-    pub output_style: OutputStyle,
     /// Alerts wait in buffers until these are full.
     pub buffered_outputs: bool,
     /// Alerts go to standard output.
@@ -40,24 +35,6 @@ pub struct Settings {
     pub record_to: Option<PathBuf>,
 }
 
-/// A rule switched on or off at start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleSwitch {
-    /// On or off.
-    pub enable: bool,
-    /// Which.
-    pub selector: RuleSelector,
-}
-
-/// Which rules a switch means.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RuleSelector {
-    /// By name; `*` stands for any characters.
-    Name(String),
-    /// By tag.
-    Tag(String),
-}
-
 /// The file that alerts go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileSettings {
@@ -67,27 +44,13 @@ pub struct FileSettings {
     pub keep_alive: bool,
 }
 
-/// What `%container.info` and the tail of an output are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum OutputStyle {
-    /// As Falco 0.41 and later: suggested fields behind the output.
-    #[default]
-    Current,
-    /// As Falco 0.39 and 0.40: `%container.info` is the container's id and name.
-    Classic,
-}
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            rules_files: Vec::new(),
-            rule_switches: Vec::new(),
-            minimum_priority: "debug".to_owned(),
-            all_matching_rules: false,
+            rules: RuleChoice::default(),
             json_output: false,
             json: JsonOptions::default(),
             time_format: TimeFormat::default(),
-            output_style: OutputStyle::default(),
             buffered_outputs: false,
             stdout_enabled: true,
             file: None,

@@ -49,15 +49,18 @@ impl ContainerId {
     }
 
     /// `container.id`: the first 12 characters (the whole name where ids are names), `host`, or `mnt` and the
-    /// namespace number for a container that no runtime has named.
+    /// namespace number for a container that no runtime has named. Always has a value: rules tell containers by
+    /// `container.id != host`, and a missing value would make what could not be told innocent.
     #[must_use]
     pub fn short(&self) -> Option<String> {
         match self {
             Self::Host => Some("host".to_owned()),
+            // A container may not pass for the host by its name.
+            Self::Named { id, .. } if id == "host" => Some("named:host".to_owned()),
             Self::Named { id, runtime } if runtime.shortens_ids() => Some(id.chars().take(12).collect()),
             Self::Named { id, .. } => Some(id.clone()),
             Self::Namespace(number) => Some(format!("mnt-{number:08x}")),
-            Self::Unknown => None,
+            Self::Unknown => Some("unknown".to_owned()),
         }
     }
 
@@ -117,7 +120,8 @@ mod tests {
     fn the_host_is_not_a_container_and_unknown_is_neither() {
         assert_eq!(ContainerId::Host.short().as_deref(), Some("host"));
         assert_eq!(ContainerId::Host.runtime_name(), Some("host"));
-        assert_eq!(ContainerId::Unknown.short(), None);
+        assert_eq!(ContainerId::Unknown.short().as_deref(), Some("unknown"));
+        assert_eq!(ContainerId::named("host", Runtime::Lxc).short().as_deref(), Some("named:host"));
         assert_eq!(ContainerId::Namespace(0xf000_0001).short().as_deref(), Some("mnt-f0000001"));
     }
 }

@@ -135,9 +135,9 @@ mod tests {
             tags: vec!["A".to_owned(), "b".to_owned()],
             output: vec![
                 Piece::Literal("x=".to_owned()),
-                Piece::Field(0),
+                Piece::Value { index: 0, width: None },
                 Piece::Literal(" y=".to_owned()),
-                Piece::Field(1),
+                Piece::Value { index: 1, width: None },
             ],
             fields: ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec(),
         };
@@ -148,7 +148,7 @@ mod tests {
             Some(Value::Signed(-1)),
             Some(Value::Time { ns: 7, text: Cow::Borrowed("t") }),
         ];
-        Alert { rule: Arc::new(rule), time_ns: 1_728_129_802_123_456_789, values }
+        Alert { rule: Arc::new(rule), time_ns: 1_728_129_802_123_456_789, values, computed: Vec::new() }
     }
 
     #[test]

@@ -27,12 +27,26 @@ pub fn message(alert: &Alert) -> String {
     for piece in &alert.rule.output {
         match piece {
             Piece::Literal(literal) => message.push_str(literal),
-            Piece::Field(index) => {
-                push_value(&mut message, alert.values.get(*index).and_then(Option::as_ref));
+            Piece::Value { index, width } => {
+                push_sized(&mut message, alert.values.get(*index).and_then(Option::as_ref), *width);
+            }
+            Piece::Computed { index, width } => {
+                push_sized(&mut message, alert.computed.get(*index).and_then(Option::as_ref), *width);
             }
         }
     }
     message
+}
+
+/// With a width the text is cut, or filled with blanks, to this many characters.
+fn push_sized(message: &mut String, value: Option<&Value<'_>>, width: Option<usize>) {
+    let Some(width) = width else {
+        return push_value(message, value);
+    };
+    let mut text = String::new();
+    push_value(&mut text, value);
+    let mut characters = text.chars();
+    message.extend((0..width).map(|_| characters.next().unwrap_or(' ')));
 }
 
 fn push_value(message: &mut String, value: Option<&Value<'_>>) {
@@ -62,7 +76,18 @@ fn push_escaped(message: &mut String, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::push_escaped;
+    use super::{push_escaped, push_sized};
+    use crate::event::Value;
+
+    #[test]
+    fn a_width_fills_or_cuts() {
+        let sized = |width| {
+            let mut text = String::new();
+            push_sized(&mut text, Some(&Value::text("äbc")), Some(width));
+            text
+        };
+        assert_eq!((sized(5).as_str(), sized(3).as_str(), sized(2).as_str()), ("äbc  ", "äbc", "äb"));
+    }
 
     #[test]
     fn control_characters_cannot_forge_lines() {

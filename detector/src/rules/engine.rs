@@ -1,43 +1,162 @@
-//! Evaluates events against the rules.
+//! Evaluates events against the loaded rules.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::{OutputError, drop_and_execute, fields::Field, output::Output};
+use detector_rule_lang::{self as lang, Input, Program, Template, TemplateKey};
+
+use super::{
+    catalog::{Asked, shown},
+    fields::{self, Field},
+    pushdown::KernelFilter,
+};
 use crate::{
-    alert::{Alert, AlertRule},
+    alert::{Alert, AlertRule, Piece, Priority},
     event::{ExecEvent, Value},
 };
 
-/// The loaded rules.
+/// A rule as loading leaves it.
+pub struct RuleParts {
+    /// Its name.
+    pub name: String,
+    /// Severity.
+    pub priority: Priority,
+    /// Event source.
+    pub source: String,
+    /// Tags.
+    pub tags: BTreeSet<String>,
+    /// Its condition with its exceptions.
+    pub program: Program<Field>,
+    /// Its output with what is added to it.
+    pub template: Template<Field>,
+}
+
+/// The rules that run, in the order of evaluation.
 pub struct Engine {
-    rule: Arc<AlertRule>,
-    fields: Vec<Field>,
+    rules: Vec<Rule>,
+    all_matching: bool,
+    filter: KernelFilter,
+}
+
+struct Rule {
+    program: Program<Field>,
+    alert: Arc<AlertRule>,
+    /// The fields of [`AlertRule::fields`]; `None` for one that only other events have.
+    fields: Vec<Option<Field>>,
+    /// Values of the output that are no fields: transformed ones.
+    computed: Vec<Input<Field>>,
 }
 
 impl Engine {
-    /// The stock rule. `time_field` is the field that goes with the time format of the lines.
-    pub fn stock(time_field: &str) -> Result<Self, OutputError> {
-        let extra = [time_field, "drop.kind", "drop.origin", "drop.truncated"];
-        let output = Output::parse(drop_and_execute::OUTPUT, &extra)?;
-        let (names, fields) = output.fields.into_iter().unzip();
-        let rule = AlertRule {
-            name: drop_and_execute::NAME.to_owned(),
-            priority: drop_and_execute::PRIORITY,
-            source: "syscall".to_owned(),
-            tags: drop_and_execute::TAGS.map(str::to_owned).to_vec(),
-            output: output.pieces,
-            fields: names,
-        };
-        Ok(Self { rule: Arc::new(rule), fields })
+    /// Takes over the rules. With `all_matching` every rule that matches gives an alert, else only the first.
+    /// `extra_fields` are shown in all alerts without standing in their texts.
+    #[must_use]
+    pub fn new(rules: Vec<RuleParts>, all_matching: bool, extra_fields: &[&str]) -> Self {
+        let rules: Vec<Rule> = rules.into_iter().map(|parts| Rule::new(parts, extra_fields)).collect();
+        let filter = KernelFilter::of(rules.iter().map(|rule| &rule.program), names(&rules).into_iter());
+        Self { rules, all_matching, filter }
     }
 
-    /// The alert that this event is, if a rule matches.
+    /// What the kernel has to send for these rules.
     #[must_use]
-    pub fn evaluate(&self, event: &ExecEvent) -> Option<Alert> {
-        drop_and_execute::matches(event).then(|| Alert {
-            rule: Arc::clone(&self.rule),
+    pub fn filter(&self) -> &KernelFilter {
+        &self.filter
+    }
+
+    /// How many rules run.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether no rule runs.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// Hands the alerts that this event is to `alert`. Nothing is allocated for rules that do not match.
+    pub fn evaluate(&self, event: &ExecEvent, mut alert: impl FnMut(Alert)) {
+        for rule in &self.rules {
+            if rule.program.matches(&mut Asked(event)) {
+                alert(rule.alert(event));
+                if !self.all_matching {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Names of all fields that conditions and outputs ask for.
+fn names(rules: &[Rule]) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    for rule in rules {
+        rule.program.for_each_field(|info| {
+            names.insert(info.field.entry().name);
+        });
+        names.extend(rule.fields.iter().flatten().map(|field| field.entry().name));
+    }
+    names
+}
+
+impl Rule {
+    fn new(parts: RuleParts, extra_fields: &[&str]) -> Self {
+        let mut fields: BTreeMap<String, Option<Field>> = BTreeMap::new();
+        for TemplateKey { key, input } in parts.template.keys() {
+            let field = match input {
+                Some(Input::Field(info)) => Some(info.field.clone()),
+                _ => None,
+            };
+            fields.insert(key.clone(), field);
+        }
+        for name in extra_fields {
+            fields.entry((*name).to_owned()).or_insert_with(|| fields::lookup(name).field());
+        }
+        let keys: Vec<String> = fields.keys().cloned().collect();
+        let mut computed = Vec::new();
+        let output = parts.template.pieces.into_iter().map(|piece| match piece {
+            lang::Piece::Literal(text) => Piece::Literal(text),
+            lang::Piece::Field(field) => {
+                let width = field.width;
+                match (keys.binary_search(&field.as_written), field.input) {
+                    (Ok(index), _) => Piece::Value { index, width },
+                    (Err(_), Some(input)) => {
+                        computed.push(input);
+                        Piece::Computed { index: computed.len() - 1, width }
+                    }
+                    // A transformer over a field that only other events have.
+                    (Err(_), None) => Piece::Computed { index: usize::MAX, width },
+                }
+            }
+        });
+        let output = output.collect();
+        let alert = AlertRule {
+            name: parts.name,
+            priority: parts.priority,
+            source: parts.source,
+            tags: parts.tags.into_iter().collect(),
+            output,
+            fields: keys,
+        };
+        Self {
+            program: parts.program,
+            alert: Arc::new(alert),
+            fields: fields.into_values().collect(),
+            computed,
+        }
+    }
+
+    fn alert(&self, event: &ExecEvent) -> Alert {
+        let value = |field: &Option<Field>| field.as_ref()?.extract(event).map(Value::into_owned);
+        let computed = |input: &Input<Field>| input.value(&mut Asked(event)).map(shown);
+        Alert {
+            rule: Arc::clone(&self.alert),
             time_ns: event.time_ns,
-            values: self.fields.iter().map(|field| field.extract(event).map(Value::into_owned)).collect(),
-        })
+            values: self.fields.iter().map(value).collect(),
+            computed: self.computed.iter().map(computed).collect(),
+        }
     }
 }

@@ -2,10 +2,16 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{FileSettings, OutputStyle, RuleSelector, RuleSwitch, Settings, keys};
+use super::{FileSettings, Settings, keys};
 use crate::{
+    alert::Priority,
     config::{Kind, Tree},
     format::TimeFormat,
+    rules::{
+        OutputStyle, RuleChoice,
+        files::parse_priority,
+        resolve::{Selection, Which},
+    },
 };
 
 /// A setting that cannot be used.
@@ -104,18 +110,21 @@ impl Reader<'_> {
         json.output_fields = self.bool("json_include_output_fields_property", json.output_fields);
         json.tags = self.bool("json_include_tags_property", json.tags);
         let iso = self.bool("time_format_iso_8601", false);
-        Settings {
-            rules_files: self.rules_files(),
-            rule_switches: self.rule_switches(),
-            minimum_priority: self.priority().unwrap_or(defaults.minimum_priority),
-            all_matching_rules: self.word("rule_matching", "first or all", &["first", "all"]) == Some(1),
-            json_output: self.bool("json_output", false),
-            json,
-            time_format: if iso { TimeFormat::Iso8601 } else { TimeFormat::Local },
-            output_style: match self.word("output_style", "current or classic", &["current", "classic"]) {
+        let rules = RuleChoice {
+            files: self.rules_files(),
+            selections: self.selections(),
+            minimum: self.priority().unwrap_or(Priority::Debug),
+            all_matching: self.word("rule_matching", "first or all", &["first", "all"]) == Some(1),
+            style: match self.word("output_style", "current or classic", &["current", "classic"]) {
                 Some(1) => OutputStyle::Classic,
                 _ => OutputStyle::Current,
             },
+        };
+        Settings {
+            rules,
+            json_output: self.bool("json_output", false),
+            json,
+            time_format: if iso { TimeFormat::Iso8601 } else { TimeFormat::Local },
             buffered_outputs: self.bool("buffered_outputs", false),
             stdout_enabled: self.bool_below("stdout_output", "enabled", defaults.stdout_enabled),
             file: self.file(),
@@ -190,25 +199,14 @@ impl Reader<'_> {
         self.errors.push(SettingError::Word { place, key, words, found });
     }
 
-    fn priority(&mut self) -> Option<String> {
-        const NAMES: [&str; 9] = [
-            "emergency",
-            "alert",
-            "critical",
-            "error",
-            "warning",
-            "notice",
-            "informational",
-            "info",
-            "debug",
-        ];
+    fn priority(&mut self) -> Option<Priority> {
+        const WORDS: &str = "emergency, alert, critical, error, warning, notice, informational, debug";
         let text = self.text("priority")?;
-        if NAMES.iter().any(|name| text.eq_ignore_ascii_case(name)) {
-            return Some(text.to_ascii_lowercase());
+        let priority = parse_priority(&text);
+        if priority.is_none() {
+            self.unknown_word("priority", WORDS, text);
         }
-        let words = "emergency, alert, critical, error, warning, notice, informational, debug";
-        self.unknown_word("priority", words, text);
-        None
+        priority
     }
 
     fn rules_files(&mut self) -> Vec<PathBuf> {
@@ -234,14 +232,14 @@ impl Reader<'_> {
     }
 
     /// `rules: [{enable: {rule: NAME}}, {disable: {tag: NAME}}]`
-    fn rule_switches(&mut self) -> Vec<RuleSwitch> {
+    fn selections(&mut self) -> Vec<Selection> {
         const WANTED: &str = "a list of `enable:` and `disable:`, each with `rule:` or `tag:`";
         let Some(value) = self.tree.get("rules") else { return Vec::new() };
         let Kind::List(items) = &value.kind else {
             self.wrong_kind("rules", value, WANTED);
             return Vec::new();
         };
-        let mut switches = Vec::new();
+        let mut selections = Vec::new();
         for item in items {
             let Kind::Map(entries) = &item.kind else {
                 self.wrong_kind("rules", item, WANTED);
@@ -258,18 +256,18 @@ impl Reader<'_> {
                 };
                 let by_name = what.get("rule").and_then(|value| self.as_text("rules", value));
                 let by_tag = what.get("tag").and_then(|value| self.as_text("rules", value));
-                let selector = match (by_name, by_tag) {
-                    (Some(name), None) => RuleSelector::Name(name),
-                    (None, Some(tag)) => RuleSelector::Tag(tag),
+                let which = match (by_name, by_tag) {
+                    (Some(name), None) => Which::Name(name),
+                    (None, Some(tag)) => Which::Tag(tag),
                     _ => {
                         self.wrong_kind("rules", what, WANTED);
                         continue;
                     }
                 };
-                switches.push(RuleSwitch { enable, selector });
+                selections.push(Selection { enable, which });
             }
         }
-        switches
+        selections
     }
 
     fn file(&mut self) -> Option<FileSettings> {
@@ -325,9 +323,11 @@ fn other_keys(tree: &Tree) -> (Vec<String>, Vec<String>) {
 mod tests {
     use super::{SettingError, Settled, settle};
     use crate::{
+        alert::Priority,
         config,
         format::TimeFormat,
-        settings::{FileSettings, RuleSelector, RuleSwitch, Settings},
+        rules::resolve::{Selection, Which},
+        settings::{FileSettings, Settings},
     };
 
     fn from(overrides: &[&str]) -> Result<Settled, Vec<SettingError>> {
@@ -356,14 +356,14 @@ mod tests {
         ])
         .unwrap()
         .settings;
-        assert!(settings.json_output && !settings.json.tags && settings.all_matching_rules);
+        assert!(settings.json_output && !settings.json.tags && settings.rules.all_matching);
         assert_eq!(settings.time_format, TimeFormat::Iso8601);
         assert_eq!(settings.file, Some(FileSettings { path: "/x".into(), keep_alive: false }));
-        assert_eq!(settings.minimum_priority, "warning");
-        assert_eq!(settings.rules_files, [std::path::PathBuf::from("/r")]);
-        let off = RuleSwitch { enable: false, selector: RuleSelector::Tag("network".to_owned()) };
-        let on = RuleSwitch { enable: true, selector: RuleSelector::Name("Drop*".to_owned()) };
-        assert_eq!(settings.rule_switches, [off, on]);
+        assert_eq!(settings.rules.minimum, Priority::Warning);
+        assert_eq!(settings.rules.files, [std::path::PathBuf::from("/r")]);
+        let off = Selection { enable: false, which: Which::Tag("network".to_owned()) };
+        let on = Selection { enable: true, which: Which::Name("Drop*".to_owned()) };
+        assert_eq!(settings.rules.selections, [off, on]);
     }
 
     #[test]

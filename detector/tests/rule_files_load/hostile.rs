@@ -22,10 +22,10 @@ fn survive(files: &[Vec<u8>]) {
     let results = file_results(&report.files, &report.diagnostics);
     let belonging: usize = results.iter().map(|result| result.errors.len() + result.warnings.len()).sum();
     assert_eq!(belonging, report.diagnostics.len(), "every finding belongs to a file");
-    render_text(&report.diagnostics);
-    falco_text(&results);
-    falco_json(&results, describe_json(&report, None));
-    describe_text(&report, None);
+    let _ = render_text(&report.diagnostics);
+    let _ = falco_text(&results);
+    let _ = falco_json(&results, describe_json(&report, None));
+    let _ = describe_text(&report, None);
 }
 
 /// Lines of rule files, some of them broken, put together at random.

@@ -1,0 +1,266 @@
+//! From the loaded conditions to what the kernel has to send: a sound over-approximation. An exec that some rule
+//! would match always passes; one that no rule can match is mostly not even sent.
+//!
+//! Each condition becomes a disjunction of conjunctions of kernel predicates ("cubes"). What the kernel cannot know
+//! stands for "maybe", in both directions.
+
+use std::collections::BTreeSet;
+
+use detector_common::{
+    limits::FILTER_TERMS,
+    settings::{FilterTerm, predicate},
+};
+use detector_rule_lang::{CompiledCheck, FieldSource, Input, Node, Program, Test, Value};
+
+use super::fields::Field;
+
+/// Cubes that are worked with before they are merged into fewer, wider ones.
+const MOST_CUBES: usize = 64;
+
+/// What the kernel has to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KernelFilter {
+    /// An exec is sent when any of them is met; never more than the kernel takes.
+    pub terms: Vec<FilterTerm>,
+    /// Whether records shall carry the environment.
+    pub environment: bool,
+}
+
+impl KernelFilter {
+    /// What these conditions need. `fields` are all fields that they or their outputs ask for.
+    pub fn of<'p>(
+        programs: impl IntoIterator<Item = &'p Program<Field>>,
+        mut fields: impl Iterator<Item = &'p str>,
+    ) -> Self {
+        let mut wanted = Cubes::none();
+        for program in programs {
+            wanted = wanted.or(over(program.expr(), true));
+        }
+        let environment =
+            fields.any(|name| matches!(name, "proc.env" | "proc.aenv" | "evt.arg.env" | "evt.args"));
+        Self { terms: wanted.at_most(FILTER_TERMS), environment }
+    }
+
+    /// Whether the kernel sends an exec with these predicates.
+    #[must_use]
+    pub fn passes(&self, predicates: u32) -> bool {
+        self.terms.iter().any(|term| predicates & term.mask == term.value)
+    }
+
+    /// In words, for reports.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        if self.terms.is_empty() {
+            return "nothing: no rule can match an exec".to_owned();
+        }
+        let terms: Vec<String> = self.terms.iter().map(describe).collect();
+        terms.join("; or ")
+    }
+}
+
+fn describe(term: &FilterTerm) -> String {
+    const WORDS: [(u32, &str, &str); 5] = [
+        (predicate::CONTAINER_LIKE, "in a container", "on the host"),
+        (predicate::OVERLAY, "on an overlay", "not on an overlay"),
+        (predicate::UPPER_LAYER, "from the upper layer", "not from the upper layer"),
+        (predicate::MEMFD, "from a memfd", "not from a memfd"),
+        (predicate::TTY, "with a terminal", "without a terminal"),
+    ];
+    if term.mask == 0 {
+        return "every exec".to_owned();
+    }
+    let words = WORDS.iter().filter(|(bit, ..)| term.mask & bit != 0);
+    let words: Vec<&str> =
+        words.map(|(bit, yes, no)| if term.value & bit != 0 { *yes } else { *no }).collect();
+    words.join(", ")
+}
+
+/// A disjunction of conjunctions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Cubes(BTreeSet<(u32, u32)>);
+
+impl Cubes {
+    fn none() -> Self {
+        Self(BTreeSet::new())
+    }
+
+    /// Every exec.
+    fn all() -> Self {
+        Self::one(0, 0)
+    }
+
+    fn one(mask: u32, value: u32) -> Self {
+        Self(BTreeSet::from([(mask, value)]))
+    }
+
+    fn or(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self.simplified(MOST_CUBES)
+    }
+
+    fn and(&self, other: &Self) -> Self {
+        let mut both = BTreeSet::new();
+        for (mask, value) in &self.0 {
+            for (other_mask, other_value) in &other.0 {
+                let common = mask & other_mask;
+                if value & common == other_value & common {
+                    both.insert((mask | other_mask, value | other_value));
+                }
+            }
+        }
+        Self(both).simplified(MOST_CUBES)
+    }
+
+    /// Without cubes that others cover, and with at most `most` cubes.
+    fn simplified(self, most: usize) -> Self {
+        let all: Vec<(u32, u32)> = self.0.into_iter().collect();
+        let covered = |(mask, value): &(u32, u32)| {
+            all.iter().any(|(wider, wide)| {
+                (wider, wide) != (mask, value) && wider & mask == *wider && value & wider == *wide
+            })
+        };
+        let mut cubes: BTreeSet<(u32, u32)> = all.iter().filter(|cube| !covered(cube)).copied().collect();
+        while cubes.len() > most {
+            cubes = narrowed(&cubes);
+        }
+        Self(cubes)
+    }
+
+    fn at_most(self, most: usize) -> Vec<FilterTerm> {
+        let cubes = self.simplified(most);
+        cubes.0.into_iter().map(|(mask, value)| FilterTerm { mask, value }).collect()
+    }
+}
+
+/// One cube less: the two that lose least are replaced by what they have in common.
+fn narrowed(cubes: &BTreeSet<(u32, u32)>) -> BTreeSet<(u32, u32)> {
+    let all: Vec<(u32, u32)> = cubes.iter().copied().collect();
+    let joined = |one: (u32, u32), other: (u32, u32)| {
+        let mask = one.0 & other.0 & !(one.1 ^ other.1);
+        (mask, one.1 & mask)
+    };
+    let pairs = (0..all.len()).flat_map(|one| (one + 1..all.len()).map(move |other| (one, other)));
+    let best = pairs.max_by_key(|(one, other)| joined(all[*one], all[*other]).0.count_ones());
+    let mut fewer = cubes.clone();
+    if let Some((one, other)) = best {
+        fewer.remove(&all[one]);
+        fewer.remove(&all[other]);
+        fewer.insert(joined(all[one], all[other]));
+    }
+    fewer
+}
+
+/// The execs for which the node may have this truth.
+fn over(node: &Node<Field>, truth: bool) -> Cubes {
+    match (node, truth) {
+        (Node::And(nodes), true) | (Node::Or(nodes), false) => {
+            nodes.iter().fold(Cubes::all(), |cubes, node| cubes.and(&over(node, truth)))
+        }
+        (Node::Or(nodes), true) | (Node::And(nodes), false) => {
+            nodes.iter().fold(Cubes::none(), |cubes, node| cubes.or(over(node, truth)))
+        }
+        (Node::Not(node), _) => over(node, !truth),
+        (Node::Check(check), _) => check_over(check, truth),
+        (Node::OtherEvent { .. }, true) => Cubes::none(),
+        (Node::OtherEvent { .. }, false) => Cubes::all(),
+    }
+}
+
+fn check_over(check: &CompiledCheck<Field>, truth: bool) -> Cubes {
+    // Event numbers start at 1: Falco's idiom for "never".
+    if matches!(&*check.text, "evt.num=0" | "evt.num = 0") {
+        return if truth { Cubes::none() } else { Cubes::all() };
+    }
+    let Some(domain) = only_field(check).and_then(|field| domain(field.entry().name)) else {
+        return Cubes::all();
+    };
+    domain.into_iter().fold(Cubes::none(), |cubes, (value, when)| {
+        let may = match value {
+            // What other values the check accepts is not looked at.
+            Possible::Other => true,
+            Possible::Is(value) => check.holds(&mut Fixed(value)) == truth,
+        };
+        if may { cubes.or(when) } else { cubes }
+    })
+}
+
+/// The one field that decides the check, if there is but one.
+fn only_field(check: &CompiledCheck<Field>) -> Option<&Field> {
+    if matches!(check.test, Test::Against { .. }) {
+        return None;
+    }
+    match &check.left {
+        Input::Field(info) => Some(&info.field),
+        _ => None,
+    }
+}
+
+/// A value that a field can have.
+enum Possible {
+    Is(Value<'static>),
+    Other,
+}
+
+/// The values of a field, each with the execs that have it; `None` for a field that the kernel knows nothing about.
+fn domain(name: &str) -> Option<Vec<(Possible, Cubes)>> {
+    let is = |value| Possible::Is(value);
+    let text = |text: &'static str| Possible::Is(Value::text(text));
+    let bit = |bit| (Cubes::one(bit, bit), Cubes::one(bit, 0));
+    let upper = predicate::UPPER_LAYER;
+    let overlay = predicate::OVERLAY;
+    Some(match name {
+        "evt.type" | "syscall.type" => vec![(text("execve"), Cubes::all())],
+        "evt.dir" => vec![(text("<"), Cubes::all())],
+        "evt.category" => vec![(text("process"), Cubes::all())],
+        "evt.source" => vec![(text("syscall"), Cubes::all())],
+        "evt.res" => vec![(text("SUCCESS"), Cubes::all())],
+        "evt.failed" => vec![(is(Value::Bool(false)), Cubes::all())],
+        "evt.rawres" => vec![(is(Value::Signed(0)), Cubes::all())],
+        "proc.is_exe_upper_layer" => {
+            let (yes, no) = bit(upper);
+            vec![(is(Value::Bool(true)), yes), (is(Value::Bool(false)), no)]
+        }
+        "proc.is_exe_lower_layer" => {
+            let yes = Cubes::one(overlay | upper, overlay);
+            let no = Cubes::one(overlay, 0).or(Cubes::one(upper, upper));
+            vec![(is(Value::Bool(true)), yes), (is(Value::Bool(false)), no)]
+        }
+        "proc.is_exe_from_memfd" => {
+            let (yes, no) = bit(predicate::MEMFD);
+            vec![(is(Value::Bool(true)), yes), (is(Value::Bool(false)), no)]
+        }
+        "container.id" | "container.full_id" => {
+            // A task in namespaces of its own can still be the host's, but not the other way round.
+            let (container, _) = bit(predicate::CONTAINER_LIKE);
+            vec![(text("host"), Cubes::all()), (Possible::Other, container)]
+        }
+        "proc.tty" => {
+            let (yes, no) = bit(predicate::TTY);
+            vec![(is(Value::Unsigned(0)), no), (Possible::Other, yes)]
+        }
+        "drop.origin" => {
+            let elsewhere = Cubes::one(overlay | predicate::MEMFD, 0);
+            let (written, _) = bit(upper);
+            vec![
+                (text("image"), Cubes::one(overlay | upper, overlay)),
+                (text("new"), written.clone()),
+                (text("modified"), written.clone()),
+                (text("metadata_only"), written),
+                (text("memfd"), bit(predicate::MEMFD).0),
+                (text("tmpfs"), elsewhere.clone()),
+                (text("not_overlay"), elsewhere),
+                (Possible::Other, Cubes::all()),
+            ]
+        }
+        _ => return None,
+    })
+}
+
+/// A source that answers every question with the same value.
+struct Fixed(Value<'static>);
+
+impl FieldSource<'static, Field> for Fixed {
+    fn value(&mut self, _: &Field) -> Option<Value<'static>> {
+        Some(self.0.clone())
+    }
+}

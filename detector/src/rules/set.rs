@@ -1,0 +1,215 @@
+//! From paths to the rules that run: which files there are, how they are loaded, and which of their rules are
+//! switched on.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Catalog, Engine,
+    engine::RuleParts,
+    fields::Field,
+    files::RuleFile,
+    report::render_text,
+    resolve::{self, AppendOutput, LoadOptions, LoadReport, Selection, runs},
+};
+use crate::alert::Priority;
+
+/// Fields of ours that every alert shows beside those of its output.
+const OWN_FIELDS: [&str; 3] = ["drop.kind", "drop.origin", "drop.truncated"];
+
+/// What `%container.info` and the tail of an output are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum OutputStyle {
+    /// As Falco 0.41 and later: suggested fields behind the output.
+    #[default]
+    Current,
+    /// As Falco 0.39 and 0.40: `%container.info` is the container's id and name, and nothing is added.
+    Classic,
+}
+
+impl OutputStyle {
+    fn load_options(self) -> LoadOptions {
+        const SUGGESTED: &str = "container_id=%container.id container_name=%container.name \
+            container_image_repository=%container.image.repository container_image_tag=%container.image.tag \
+            k8s_pod_name=%k8s.pod.name k8s_ns_name=%k8s.ns.name";
+        match self {
+            Self::Current => LoadOptions {
+                container_info: String::new(),
+                append_output: vec![AppendOutput { format: SUGGESTED.to_owned(), ..AppendOutput::default() }],
+            },
+            Self::Classic => LoadOptions {
+                container_info: "container_id=%container.id container_name=%container.name".to_owned(),
+                append_output: Vec::new(),
+            },
+        }
+    }
+}
+
+/// Which rules shall run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleChoice {
+    /// Rule files and folders of rule files, in order; empty = the rules that are built in.
+    pub files: Vec<PathBuf>,
+    /// What is switched on and off, in order.
+    pub selections: Vec<Selection>,
+    /// Rules that are less severe do not run.
+    pub minimum: Priority,
+    /// Every rule that matches gives an alert, and not only the first.
+    pub all_matching: bool,
+    /// What is added to outputs.
+    pub style: OutputStyle,
+}
+
+impl Default for RuleChoice {
+    fn default() -> Self {
+        Self {
+            files: Vec::new(),
+            selections: Vec::new(),
+            minimum: Priority::Debug,
+            all_matching: false,
+            style: OutputStyle::default(),
+        }
+    }
+}
+
+/// Rules that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// Mistakes in the files, all of them.
+    #[error("the rules have mistakes, so none is loaded:\n{0}")]
+    Invalid(String),
+    /// None is left.
+    #[error(
+        "no rule runs: all of {loaded} loaded rules are switched off, and {skipped} are not about exec events"
+    )]
+    Nothing {
+        /// How many were loaded.
+        loaded: usize,
+        /// How many were skipped.
+        skipped: usize,
+    },
+}
+
+impl RuleChoice {
+    /// Loads the files; the report has the rules or all reasons why not.
+    #[must_use]
+    pub fn load(&self) -> LoadReport<Field> {
+        resolve::load(&self.read(), &Catalog, &self.style.load_options())
+    }
+
+    fn read(&self) -> Vec<RuleFile> {
+        if self.files.is_empty() {
+            return vec![RuleFile::stock()];
+        }
+        self.files.iter().flat_map(|path| below(path)).map(|path| RuleFile::read(&path)).collect()
+    }
+
+    /// Whether a loaded rule runs.
+    #[must_use]
+    pub fn runs(&self, rule: &resolve::LoadedRule<Field>) -> bool {
+        runs((&rule.name, &rule.tags, rule.priority, rule.enabled), &self.selections, self.minimum)
+    }
+
+    /// The rules of a report, ready to run. `time_field` is the field that goes with the time format of the lines.
+    pub fn engine(&self, report: LoadReport<Field>, time_field: &str) -> Result<Engine, RulesError> {
+        if !report.is_valid() {
+            return Err(RulesError::Invalid(render_text(report.errors())));
+        }
+        let (loaded, skipped) = (report.rules.len(), report.skipped.len());
+        let running = report.rules.into_iter().filter(|rule| self.runs(rule)).map(|rule| RuleParts {
+            name: rule.name,
+            priority: rule.priority,
+            source: rule.source,
+            tags: rule.tags,
+            program: rule.program,
+            template: rule.template,
+        });
+        let running: Vec<RuleParts> = running.collect();
+        if running.is_empty() {
+            return Err(RulesError::Nothing { loaded, skipped });
+        }
+        let extra: Vec<&str> = OWN_FIELDS.iter().copied().chain([time_field]).collect();
+        Ok(Engine::new(running, self.all_matching, &extra))
+    }
+}
+
+/// The file itself, or the rule files of a folder in the order of their names.
+fn below(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = path.read_dir() else {
+        return vec![path.to_owned()];
+    };
+    let yaml = |path: &PathBuf| path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| yaml(path) && path.is_file())
+        .collect();
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RuleChoice, RulesError};
+    use crate::{
+        event::{ContainerId, ExeFlags, Origin, example},
+        rules::resolve::{Selection, Which},
+    };
+
+    #[test]
+    fn the_stock_rule_runs_and_asks_the_kernel_for_little() {
+        let choice = RuleChoice::default();
+        let engine = choice.engine(choice.load(), "evt.time").unwrap();
+        assert_eq!(engine.len(), 1);
+        assert_eq!(engine.filter().describe(), "in a container, from the upper layer");
+        assert!(!engine.filter().environment);
+    }
+
+    #[test]
+    fn the_stock_rule_fires_in_a_container_only() {
+        let choice = RuleChoice::default();
+        let engine = choice.engine(choice.load(), "evt.time").unwrap();
+        let mut event = example::exec();
+        event.file.origin = Origin::New;
+        event.file.flags = ExeFlags(ExeFlags::UPPER_LAYER);
+        let fires = |event: &_| {
+            let mut alerts = 0;
+            engine.evaluate(event, |_| alerts += 1);
+            alerts
+        };
+        assert_eq!(fires(&event), 1);
+        event.file.flags = ExeFlags(ExeFlags::LOWER_LAYER);
+        assert_eq!(fires(&event), 0);
+        event.file.flags = ExeFlags(ExeFlags::UPPER_LAYER);
+        event.container.id = ContainerId::Host;
+        assert_eq!(fires(&event), 0);
+    }
+
+    #[test]
+    fn a_container_that_could_not_be_told_is_not_the_host() {
+        let choice = RuleChoice::default();
+        let engine = choice.engine(choice.load(), "evt.time").unwrap();
+        let mut event = example::exec();
+        event.file.flags = ExeFlags(ExeFlags::UPPER_LAYER);
+        event.container.id = ContainerId::Unknown;
+        let mut alerts = 0;
+        engine.evaluate(&event, |_| alerts += 1);
+        assert_eq!(alerts, 1);
+    }
+
+    #[test]
+    fn nothing_to_run_is_an_error() {
+        let off = Selection { enable: false, which: Which::Name("*".to_owned()) };
+        let choice = RuleChoice { selections: vec![off], ..RuleChoice::default() };
+        assert!(matches!(
+            choice.engine(choice.load(), "evt.time"),
+            Err(RulesError::Nothing { loaded: 1, .. })
+        ));
+    }
+
+    #[test]
+    fn a_missing_file_is_an_error_that_names_it() {
+        let choice = RuleChoice { files: vec!["/nowhere/r.yaml".into()], ..RuleChoice::default() };
+        let error = choice.engine(choice.load(), "evt.time").map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains("/nowhere/r.yaml"), "{error}");
+    }
+}
