@@ -2,22 +2,28 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// Sees, in the kernel and at execve, that a container runs a binary that is not part of its image.
+///
+/// Without a command it runs the agent. Flags have the meaning that they have in Falco.
 #[derive(Debug, Parser)]
-#[command(name = "detector", version, max_term_width = 100)]
+#[command(name = "detector", version, max_term_width = 100, args_conflicts_with_subcommands = false)]
 pub struct Cli {
+    /// Do something else than run the agent
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Read this configuration file; a falco.yaml works as it is
-    #[arg(short = 'c', value_name = "FILE")]
+    #[arg(short = 'c', value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 
     /// Load rules from this file or folder instead of the configured ones; can be given many times
-    #[arg(short = 'r', value_name = "PATH")]
+    #[arg(short = 'r', value_name = "PATH", global = true)]
     pub rules: Vec<PathBuf>,
 
     /// Override a setting, for example `-o json_output=true`; can be given many times
-    #[arg(short = 'o', value_name = "KEY=VALUE")]
+    #[arg(short = 'o', value_name = "KEY=VALUE", global = true)]
     pub overrides: Vec<String>,
 
     /// Write each alert at once instead of when buffers are full
@@ -27,4 +33,103 @@ pub struct Cli {
     /// Stop after this many seconds
     #[arg(short = 'M', value_name = "SECONDS")]
     pub stop_after_seconds: Option<u64>,
+
+    /// Write the process id to this file
+    #[arg(short = 'P', value_name = "FILE")]
+    pub pid_file: Option<PathBuf>,
+
+    /// Check this rule file and exit: 0 when all given ones are valid, 1 otherwise; can be given many times
+    #[arg(short = 'V', long = "validate", value_name = "FILE")]
+    pub validate: Vec<PathBuf>,
+
+    /// Describe all rules, with those that are skipped and why, and exit
+    #[arg(short = 'L')]
+    pub describe_all: bool,
+
+    /// Describe this rule and exit
+    #[arg(short = 'l', value_name = "RULE")]
+    pub describe_one: Option<String>,
+
+    /// List the fields that rules can use and exit
+    #[arg(long = "list", value_name = "SOURCE", num_args = 0..=1, default_missing_value = "syscall")]
+    pub list: Option<String>,
+
+    /// With --list: only the names
+    #[arg(short = 'N', requires = "list")]
+    pub names_only: bool,
+
+    /// With --list: the layout
+    #[arg(long = "format", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Load configuration and rules, then exit instead of running
+    #[arg(long = "dry-run")]
+    pub dry_run: bool,
+}
+
+/// What the agent's program can do besides running the agent.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the alerts of recorded records, without a kernel and without root
+    ///
+    /// Records are written by an agent that runs with `-o record_to=FILE`.
+    Replay {
+        /// The recording
+        file: PathBuf,
+    },
+}
+
+/// Layout of lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a terminal
+    Text,
+    /// For a document
+    Markdown,
+    /// For programs
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Cli, Command};
+
+    #[test]
+    fn the_flags_are_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn falcos_way_of_calling_works() {
+        let cli = Cli::try_parse_from([
+            "detector",
+            "-c",
+            "c.yaml",
+            "-r",
+            "a",
+            "-r",
+            "b",
+            "-o",
+            "json_output=true",
+            "-U",
+            "-M",
+            "5",
+            "-P",
+            "pid",
+        ])
+        .unwrap();
+        assert_eq!((cli.rules.len(), cli.stop_after_seconds, cli.unbuffered), (2, Some(5), true));
+        let cli = Cli::try_parse_from(["detector", "-V", "a", "-V", "b", "-L"]).unwrap();
+        assert_eq!((cli.validate.len(), cli.describe_all), (2, true));
+        assert_eq!(Cli::try_parse_from(["detector", "--list"]).unwrap().list.as_deref(), Some("syscall"));
+    }
+
+    #[test]
+    fn replay_takes_rules_and_overrides() {
+        let cli = Cli::try_parse_from(["detector", "replay", "x", "-r", "a", "-o", "k=v"]).unwrap();
+        assert!(matches!(cli.command, Some(Command::Replay { .. })));
+        assert_eq!((cli.rules.len(), cli.overrides.len()), (1, 1));
+    }
 }

@@ -15,6 +15,7 @@ pub mod enrich;
 pub mod event;
 pub mod exit_code;
 pub mod format;
+pub mod inspect;
 pub mod kernel;
 pub mod output;
 pub mod pipeline;

@@ -1,12 +1,19 @@
 //! The agent: reads its flags and configuration, runs the pipeline, and says how it ended.
 
-use std::{io::Write as _, process::ExitCode};
+use std::{
+    io::{BufWriter, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use detector::{
-    cli::Cli,
-    config, exit_code, pipeline,
+    cli::{Cli, Command, Format},
+    config, exit_code,
+    inspect::{self, Inspection},
+    pipeline,
+    rules::fields::ListFormat,
     settings::{self, Settings},
 };
 use log::{info, warn};
@@ -24,7 +31,7 @@ fn main() -> ExitCode {
     match settings(&cli).and_then(|settings| run(&cli, &settings)) {
         Ok(()) => exit_code::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "Error: {error}");
+            let _ = writeln!(std::io::stderr(), "Error: {error:#}");
             exit_code::FAILURE
         }
     }
@@ -57,9 +64,61 @@ fn settings(cli: &Cli) -> anyhow::Result<Settings> {
 }
 
 fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
+    if let Some(inspection) = inspected(cli, settings) {
+        let mut out = std::io::stdout().lock();
+        out.write_all(inspection.text.as_bytes())?;
+        if !inspection.text.is_empty() && !inspection.text.ends_with('\n') {
+            out.write_all(b"\n")?;
+        }
+        return inspection.failure.map_or(Ok(()), |failure| bail!("{failure}"));
+    }
+    if let Some(Command::Replay { file }) = &cli.command {
+        let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+        return Ok(pipeline::replay(file, settings, &mut out)?);
+    }
+    if cli.dry_run {
+        pipeline::check(settings)?;
+        return Ok(());
+    }
+    let _pid_file = cli.pid_file.as_deref().map(PidFile::write).transpose()?;
     // One thread: the work is small, and a second one would cost memory and wake-ups.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(pipeline::run(settings, cli.stop_after_seconds))?)
+}
+
+/// What flags that only look ask for.
+fn inspected(cli: &Cli, settings: &Settings) -> Option<Inspection> {
+    if !cli.validate.is_empty() {
+        return Some(inspect::validate(&cli.validate, settings, cli.describe_all));
+    }
+    if cli.describe_all || cli.describe_one.is_some() {
+        return Some(inspect::describe_rules(settings, cli.describe_one.as_deref()));
+    }
+    cli.list.as_ref()?;
+    let format = match cli.format {
+        Format::Text => ListFormat::Text,
+        Format::Markdown => ListFormat::Markdown,
+        Format::Json => ListFormat::Json,
+    };
+    Some(inspect::list_fields(format, cli.names_only))
+}
+
+/// The file with the process id, removed at the end.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    fn write(path: &Path) -> anyhow::Result<Self> {
+        std::fs::write(path, format!("{}\n", std::process::id()))
+            .with_context(|| format!("cannot write the process id to {}", path.display()))?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // It may be gone already, and there is nobody left to tell.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// The agent's own log, on stderr, in the layout of Falco's.

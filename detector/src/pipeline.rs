@@ -1,22 +1,29 @@
 //! Wires the stages together and stops them in order. The only room that knows them all.
 
-use std::{io, sync::Arc, time::Duration};
+mod judge;
+mod replay;
+
+use std::{
+    fs::File,
+    io::{self, BufWriter},
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use detector_common::{counters::Counter, limits::FILTER_TERMS, settings::Settings as KernelSettings};
+pub use judge::{Judge, Line};
 use log::{error, info, warn};
+pub use replay::{ReplayError, replay};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::{Instant, sleep_until},
 };
 
 use crate::{
-    alert::Alert,
-    decode::decode,
-    enrich::identify,
-    event::{BootClock, HostFacts, StreamPosition},
-    format::{json, text},
+    event::BootClock,
     kernel::{Counters, Host, Kernel, KernelError, LoadOptions, RingReader},
     output::{FileOutput, Stdout},
+    recording::{Recorder, RecordingError},
     rules::{Engine, KernelFilter, RulesError},
     settings::Settings,
 };
@@ -38,6 +45,17 @@ pub enum PipelineError {
     /// Signals.
     #[error("cannot listen to signals: {0}")]
     Signals(#[source] io::Error),
+    /// The recording cannot be made.
+    #[error("cannot make the recording {path}: {source}")]
+    RecordTo {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The recording cannot be written.
+    #[error("cannot write the recording: {0}")]
+    Recording(#[source] RecordingError),
     /// Standard output.
     #[error("cannot write alerts to standard output: {0}; alerts would be lost, so the agent stops")]
     Stdout(#[source] io::Error),
@@ -54,7 +72,7 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
     let counters = kernel.take_counters()?;
     let mut ring = RingReader::new(kernel.take_ring()?)?;
     let log_task = kernel.spawn_log()?;
-    let mut stages = Stages::new(settings, engine);
+    let mut stages = Stages::new(settings, engine)?;
     info!("hooks armed: raw tracepoint sched_process_exec, kernel {}", host.kernel_release);
 
     let stop_after = stop_after_seconds.map_or(NEVER, Duration::from_secs);
@@ -75,14 +93,17 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
     // First no more records, then the last ones of them, then the lines.
     drop(kernel);
     while stages.take(&mut ring)? > 0 {}
-    if let Some(stdout) = &mut stages.stdout {
-        stdout.flush().map_err(PipelineError::Stdout)?;
-    }
+    stages.flush()?;
     if let Some(task) = log_task {
         task.abort();
     }
     report(&stages, &counters);
     Ok(())
+}
+
+/// Loads what running would load, and nothing else: `--dry-run`.
+pub fn check(settings: &Settings) -> Result<(), RulesError> {
+    load_rules(settings).map(|_| ())
 }
 
 /// Loads the rules and says what came of it.
@@ -113,46 +134,36 @@ fn report(stages: &Stages<'_>, counters: &Counters) {
         Counter::ALL.iter().map(|counter| format!("{}={}", counter.name(), loss.of(*counter))).collect();
     info!(
         "stopped: {} records, {} alerts, {} undecodable, {} undelivered, lost={} ({})",
-        stages.records,
-        stages.alerts,
-        stages.undecodable,
+        stages.judge.records,
+        stages.judge.alerts,
+        stages.judge.undecodable,
         stages.undelivered,
         loss.lost(),
         reasons.join(" ")
     );
 }
 
-/// From record to line.
+/// The stages behind the ring.
 struct Stages<'a> {
-    settings: &'a Settings,
     clock: BootClock,
-    host: Arc<HostFacts>,
-    position: StreamPosition,
-    engine: Engine,
+    judge: Judge<'a>,
+    recorder: Option<Recorder<BufWriter<File>>>,
     stdout: Option<Stdout>,
     file: Option<FileOutput>,
     /// Lines that an output did not take.
     undelivered: u64,
-    records: u64,
-    alerts: u64,
-    undecodable: u64,
 }
 
 impl<'a> Stages<'a> {
-    fn new(settings: &'a Settings, engine: Engine) -> Self {
-        Self {
-            settings,
+    fn new(settings: &'a Settings, engine: Engine) -> Result<Self, PipelineError> {
+        Ok(Self {
             clock: Host::boot_clock(),
-            host: Arc::new(HostFacts { hostname: hostname() }),
-            position: StreamPosition::default(),
-            engine,
+            judge: Judge::new(settings, engine),
+            recorder: settings.record_to.as_deref().map(recorder).transpose()?,
             stdout: settings.stdout_enabled.then(|| Stdout::new(settings.buffered_outputs)),
             file: settings.file.as_ref().map(|file| FileOutput::new(file.path.clone(), file.keep_alive)),
             undelivered: 0,
-            records: 0,
-            alerts: 0,
-            undecodable: 0,
-        }
+        })
     }
 
     /// Takes a batch of records through all stages; the answer is how many there were.
@@ -169,33 +180,16 @@ impl<'a> Stages<'a> {
     }
 
     fn record(&mut self, record: &[u8]) -> Result<(), PipelineError> {
-        self.records += 1;
-        let mut event = match decode(record, self.clock, self.records) {
-            Ok(event) => event,
-            Err(error) => {
-                self.undecodable += 1;
-                warn!("record {} cannot be decoded: {error}", self.records);
-                return Ok(());
-            }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(self.clock.boot_at_ns, record, &[]).map_err(PipelineError::Recording)?;
+        }
+        let Some(event) = self.judge.event(record, self.clock) else {
+            return Ok(());
         };
-        event.host = Arc::clone(&self.host);
-        event.stream = self.position.advance(event.time_ns);
-        event.container.id = identify(&event);
-        let mut lines = Vec::new();
-        self.engine.evaluate(&event, |alert| lines.push(self.line(&alert)));
-        for line in lines {
-            self.alerts += 1;
-            self.deliver(&line)?;
+        for line in self.judge.lines(&event) {
+            self.deliver(&line.text)?;
         }
         Ok(())
-    }
-
-    fn line(&self, alert: &Alert) -> String {
-        if self.settings.json_output {
-            json(alert, &self.host.hostname, &self.settings.json, self.settings.time_format)
-        } else {
-            text(alert, self.settings.time_format)
-        }
     }
 
     /// A file that cannot be written does not stop the agent, as other outputs may still work; a closed standard
@@ -212,12 +206,20 @@ impl<'a> Stages<'a> {
             None => Ok(()),
         }
     }
+
+    fn flush(&mut self) -> Result<(), PipelineError> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.flush().map_err(PipelineError::Recording)?;
+        }
+        match &mut self.stdout {
+            Some(stdout) => stdout.flush().map_err(PipelineError::Stdout),
+            None => Ok(()),
+        }
+    }
 }
 
-/// `FALCO_HOSTNAME` wins over the system's name, as with Falco.
-fn hostname() -> String {
-    std::env::var("FALCO_HOSTNAME")
-        .ok()
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned())
+fn recorder(path: &Path) -> Result<Recorder<BufWriter<File>>, PipelineError> {
+    let file =
+        File::create(path).map_err(|source| PipelineError::RecordTo { path: path.to_owned(), source })?;
+    Recorder::new(BufWriter::new(file)).map_err(PipelineError::Recording)
 }

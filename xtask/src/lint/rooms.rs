@@ -55,10 +55,11 @@ const ROOMS: &[Room] = &[
     Room { name: "pipeline", rooms: UseAll, crates: &[COMMON] },
     // 7. The edge: what a person types and reads. Flags become settings; settings know no flags.
     Room { name: "cli", rooms: Use(&["settings", "config", "exit_code"]), crates: &[] },
+    Room { name: "inspect", rooms: Use(&["rules", "settings"]), crates: &[] },
     Room { name: "config", rooms: Use(&["yaml"]), crates: &[] },
     Room {
         name: "settings",
-        rooms: Use(&["config", "kernel", "enrich", "rules", "format", "output", "telemetry"]),
+        rooms: Use(&["alert", "config", "kernel", "enrich", "rules", "format", "output", "telemetry"]),
         crates: &[COMMON],
     },
     Room { name: "preflight", rooms: Use(&["kernel", "telemetry"]), crates: &[COMMON] },

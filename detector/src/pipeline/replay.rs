@@ -1,0 +1,72 @@
+//! Recorded records to alerts: the same stages as a running agent, without a kernel and without root.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Write},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use log::info;
+
+use super::{judge::Judge, load_rules};
+use crate::{
+    event::BootClock,
+    recording::{Frame, Recording, RecordingError},
+    rules::RulesError,
+    settings::Settings,
+};
+
+/// Why a replay failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The rules.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// The file cannot be opened.
+    #[error("cannot open the recording {path}: {source}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file cannot be read to its end.
+    #[error("{path}: {source}")]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: RecordingError,
+    },
+    /// Standard output.
+    #[error("cannot write alerts to standard output: {0}")]
+    Stdout(#[source] io::Error),
+}
+
+/// Makes the alerts of a recording and writes them to `out`.
+pub fn replay(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<(), ReplayError> {
+    let engine = load_rules(settings)?;
+    let file = File::open(path).map_err(|source| ReplayError::Open { path: path.to_owned(), source })?;
+    let broken = |source| ReplayError::Recording { path: path.to_owned(), source };
+    let mut recording = Recording::new(BufReader::with_capacity(1 << 20, file)).map_err(broken)?;
+    let mut judge = Judge::new(settings, engine);
+    let mut frame = Frame::default();
+    let started = Instant::now();
+    while recording.next_into(&mut frame).map_err(broken)? {
+        let clock = BootClock { boot_at_ns: frame.boot_at_ns };
+        let Some(event) = judge.event(&frame.record, clock) else { continue };
+        for line in judge.lines(&event) {
+            writeln!(out, "{}", line.text).map_err(ReplayError::Stdout)?;
+        }
+    }
+    out.flush().map_err(ReplayError::Stdout)?;
+    info!(
+        "replayed {} records in {:.3} s: {} alerts, {} undecodable",
+        judge.records,
+        started.elapsed().as_secs_f64(),
+        judge.alerts,
+        judge.undecodable
+    );
+    Ok(())
+}
