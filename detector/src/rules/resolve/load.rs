@@ -315,8 +315,12 @@ impl<C: FieldCatalog> Compiler<'_, C> {
         let whole = if parts.is_empty() {
             written.clone()
         } else {
-            parts.insert(0, written.clone());
-            Expr { kind: ExprKind::And(parts), span: written.span }
+            // One level of `and`, as one would write it.
+            let conditions = match written.clone() {
+                Expr { kind: ExprKind::And(conditions), .. } => conditions,
+                other => vec![other],
+            };
+            Expr { kind: ExprKind::And(conditions.into_iter().chain(parts).collect()), span: written.span }
         };
         let expanded = match expand(&whole, self.names) {
             Ok(expanded) => expanded,
