@@ -156,6 +156,14 @@ kernel_offsets! {
     mm_exe_file,
     /// `mm_struct.total_vm` (pages)
     mm_total_vm,
+    /// `mm_struct.rss_stat[MM_FILEPAGES]`, in pages
+    mm_rss_file,
+    /// `mm_struct.rss_stat[MM_ANONPAGES]`
+    mm_rss_anon,
+    /// `mm_struct.rss_stat[MM_SWAPENTS]`
+    mm_rss_swap,
+    /// `mm_struct.rss_stat[MM_SHMEMPAGES]`
+    mm_rss_shmem,
     /// `fs_struct.root.mnt`
     fs_root_mnt,
     /// `fs_struct.root.dentry`
@@ -170,6 +178,14 @@ kernel_offsets! {
     fdtable_fd,
     /// `fdtable.max_fds`
     fdtable_max_fds,
+    /// `fdtable.open_fds`
+    fdtable_open_fds,
+    /// `socket_alloc.vfs_inode`: from a socket's inode back to its socket.
+    socket_inode,
+    /// `socket_alloc.socket.sk`
+    socket_sk,
+    /// `sock.__sk_common.skc_family`
+    sock_family,
     /// `signal_struct.tty`
     signal_tty,
     /// `signal_struct.pids[PIDTYPE_PGID]`

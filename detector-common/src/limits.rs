@@ -8,6 +8,9 @@ pub const ENV_BYTES: usize = 4096;
 pub const COMPONENT_BYTES: usize = 256;
 /// Components of a path that are walked before it is marked truncated.
 pub const PATH_COMPONENTS: usize = 64;
+/// The same for paths beside the point (ancestors' executed files, standard descriptors): there are many of them, and
+/// the verifier looks at every step of each.
+pub const SIDE_PATH_COMPONENTS: usize = 32;
 /// Bytes that one walked path may take in a record (`PATH_MAX`).
 pub const PATH_BYTES: usize = 4096;
 /// Components of a cgroup path that are walked, from the leaf.
@@ -16,6 +19,11 @@ pub const CGROUP_COMPONENTS: usize = 16;
 pub const FILENAME_BYTES: usize = 1024;
 /// Ancestors that a record carries, from the parent upwards.
 pub const ANCESTORS: usize = 20;
+/// Ancestors, from the parent upwards, of which a record carries the path of the executed file.
+pub const ANCESTOR_EXES: usize = 8;
+/// Words of the bitmap of open descriptors that are counted: 64 descriptors each. A process with a larger table has
+/// an unknown number of them.
+pub const FD_WORDS: usize = 64;
 /// Bytes of a task's comm, including the NUL (`TASK_COMM_LEN`).
 pub const COMM_BYTES: usize = 16;
 /// Extents of a user namespace's id map that are looked at (`UID_GID_MAP_MAX_BASE_EXTENTS`); the kernel keeps

@@ -47,7 +47,9 @@ pub(crate) fn exec(scratch: &mut Scratch, task: Address, old_tid: u32, bprm: Add
     arguments::name(scratch, SectionKind::Filename, bprm, offset!(bprm_filename));
     arguments::name(scratch, SectionKind::Interp, bprm, offset!(bprm_interp));
     path::capture(scratch, task);
+    path::stdio(scratch, task);
     cgroup::capture(scratch, task);
+    path::ancestors(scratch);
     arguments::env(scratch, task);
     if scratch.work.truncated != 0 {
         count(Counter::Truncated);

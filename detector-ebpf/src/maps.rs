@@ -6,7 +6,7 @@ use aya_ebpf::{
 };
 use detector_common::{
     counters::Counter,
-    limits::{RING_BYTES, TAIL_BYTES},
+    limits::{ANCESTOR_EXES, RING_BYTES, TAIL_BYTES},
     record::exec::ExecRecord,
 };
 
@@ -39,6 +39,8 @@ pub(crate) struct Work {
     pub(crate) last_section: u64,
     /// The process whose parent comes next.
     pub(crate) current: crate::kernel_read::Address,
+    /// The first ancestors, parent first; null above the first process.
+    pub(crate) leaders: [crate::kernel_read::Address; ANCESTOR_EXES],
 }
 
 // SAFETY: the addresses inside are numbers for the kernel's checked reads, and each CPU has its own Scratch.

@@ -3,6 +3,8 @@
 
 mod error;
 mod exec;
+mod sections;
+mod stdio;
 
 pub use error::DecodeError;
 pub use exec::decode_exec;
@@ -30,3 +32,6 @@ pub fn decode(record: &[u8], clock: BootClock, number: u64) -> Result<ExecEvent,
         None => Err(DecodeError::UnknownKind { kind: header.kind }),
     }
 }
+
+#[cfg(test)]
+mod tests;

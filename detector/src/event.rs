@@ -3,9 +3,14 @@
 
 mod clock;
 mod container;
+#[cfg(test)]
+pub(crate) mod example;
 mod exec;
 mod file;
+mod host;
+mod names;
 mod process;
+mod stdio;
 mod text;
 pub mod time;
 mod value;
@@ -17,6 +22,9 @@ pub use container::{
 };
 pub use exec::{Completeness, ExecEvent, ExecKind};
 pub use file::{ExeFlags, ExecutedFile, Origin};
-pub use process::{Ancestor, Arguments, Credentials, Namespaces, Process, Stdio, StdioKind, Usage};
+pub use host::{HostFacts, Stream, StreamPosition};
+pub use names::{Account, Names};
+pub use process::{Ancestor, Arguments, Credentials, Namespaces, Process, ProcessDetails, Usage};
+pub use stdio::{Stdio, StdioFile, StdioKind};
 pub use text::{Path, lossy};
 pub use value::Value;

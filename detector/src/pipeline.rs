@@ -1,6 +1,6 @@
 //! Wires the stages together and stops them in order. The only room that knows them all.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use detector_common::{
     counters::Counter,
@@ -15,7 +15,7 @@ use tokio::{
 use crate::{
     decode::decode,
     enrich::identify,
-    event::BootClock,
+    event::{BootClock, HostFacts, StreamPosition},
     format::{json, text},
     kernel::{Counters, Host, Kernel, KernelError, LoadOptions, RingReader},
     output::{FileOutput, Stdout},
@@ -114,7 +114,8 @@ fn report(stages: &Stages<'_>, counters: &Counters) {
 struct Stages<'a> {
     settings: &'a Settings,
     clock: BootClock,
-    hostname: String,
+    host: Arc<HostFacts>,
+    position: StreamPosition,
     engine: Engine,
     stdout: Option<Stdout>,
     file: Option<FileOutput>,
@@ -130,7 +131,8 @@ impl<'a> Stages<'a> {
         Self {
             settings,
             clock: Host::boot_clock(),
-            hostname: hostname(),
+            host: Arc::new(HostFacts { hostname: hostname() }),
+            position: StreamPosition::default(),
             engine,
             stdout: settings.stdout_enabled.then(|| Stdout::new(settings.buffered_outputs)),
             file: settings.file.as_ref().map(|file| FileOutput::new(file.path.clone(), file.keep_alive)),
@@ -164,13 +166,15 @@ impl<'a> Stages<'a> {
                 return Ok(());
             }
         };
+        event.host = Arc::clone(&self.host);
+        event.stream = self.position.advance(event.time_ns);
         event.container.id = identify(&event);
         let Some(alert) = self.engine.evaluate(&event) else {
             return Ok(());
         };
         self.alerts += 1;
         let line = if self.settings.json_output {
-            json(&alert, &self.hostname, &self.settings.json, self.settings.time_format)
+            json(&alert, &self.host.hostname, &self.settings.json, self.settings.time_format)
         } else {
             text(&alert, self.settings.time_format)
         };

@@ -4,7 +4,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::RecordHeader;
-use crate::limits::COMM_BYTES;
+use crate::limits::{ANCESTOR_EXES, COMM_BYTES};
 
 /// Fixed part of the record; the sections lie behind it.
 #[derive(Clone, Copy, Debug, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -58,6 +58,10 @@ pub mod known {
     pub const IDS: u64 = 1 << 11;
     /// Owner, mode and link count of the exe.
     pub const INODE: u64 = 1 << 12;
+    /// Resident and swapped pages.
+    pub const RSS: u64 = 1 << 13;
+    /// Number of open descriptors.
+    pub const FD_OPEN: u64 = 1 << 14;
 }
 
 /// Ids of a task, from `task_struct`, `signal_struct` and `struct pid`.
@@ -270,6 +274,16 @@ pub struct Usage {
     pub minor_faults: u64,
     /// Virtual memory, pages.
     pub total_vm_pages: u64,
+    /// Resident pages of files. The kernel keeps approximate counts, which can be below zero for a moment.
+    pub rss_file_pages: i64,
+    /// Resident anonymous pages.
+    pub rss_anon_pages: i64,
+    /// Resident pages of shared memory.
+    pub rss_shmem_pages: i64,
+    /// Swapped pages.
+    pub swap_pages: i64,
+    /// Open descriptors.
+    pub fd_open: u64,
     /// Soft limit of open files.
     pub fd_limit: u64,
     /// Bytes of the whole argument area (`arg_end - arg_start`), also beyond what is captured.
@@ -288,12 +302,12 @@ pub struct StdioFacts {
     pub sb_magic: u64,
     /// `i_mode`; 0 = descriptor not open.
     pub mode: u32,
-    /// Explicit padding.
-    pub reserved: u32,
+    /// Address family (`AF_*`) of a socket; 0 = no socket, or could not be read.
+    pub family: u32,
 }
 
 /// Number of sections of an exec record.
-pub const SECTIONS: usize = 14;
+pub const SECTIONS: usize = 25;
 
 /// The variable parts, by their index in [`ExecRecord::sections`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -327,6 +341,45 @@ pub enum SectionKind {
     CgroupMemory = 12,
     /// Path of the pids controller's cgroup.
     CgroupPids = 13,
+    /// What descriptor 0 is open on: components, leaf first, each with its NUL; of an anonymous file its one name.
+    StdinPath = 14,
+    /// As [`Self::StdinPath`], of descriptor 1.
+    StdoutPath = 15,
+    /// As [`Self::StdinPath`], of descriptor 2.
+    StderrPath = 16,
+    /// Path of the parent's executed file, as seen from the parent's root: components, leaf first, each with its NUL.
+    AncestorExe0 = 17,
+    /// As [`Self::AncestorExe0`], of the second ancestor.
+    AncestorExe1 = 18,
+    /// As [`Self::AncestorExe0`], of the third ancestor.
+    AncestorExe2 = 19,
+    /// As [`Self::AncestorExe0`], of the fourth ancestor.
+    AncestorExe3 = 20,
+    /// As [`Self::AncestorExe0`], of the fifth ancestor.
+    AncestorExe4 = 21,
+    /// As [`Self::AncestorExe0`], of the sixth ancestor.
+    AncestorExe5 = 22,
+    /// As [`Self::AncestorExe0`], of the seventh ancestor.
+    AncestorExe6 = 23,
+    /// As [`Self::AncestorExe0`], of the eighth ancestor.
+    AncestorExe7 = 24,
+}
+
+impl SectionKind {
+    /// Paths of descriptors 0, 1 and 2.
+    pub const STDIO_PATHS: [Self; 3] = [Self::StdinPath, Self::StdoutPath, Self::StderrPath];
+
+    /// Paths of the ancestors' executed files, parent first.
+    pub const ANCESTOR_EXES: [Self; ANCESTOR_EXES] = [
+        Self::AncestorExe0,
+        Self::AncestorExe1,
+        Self::AncestorExe2,
+        Self::AncestorExe3,
+        Self::AncestorExe4,
+        Self::AncestorExe5,
+        Self::AncestorExe6,
+        Self::AncestorExe7,
+    ];
 }
 
 /// One variable part.

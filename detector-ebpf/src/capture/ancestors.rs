@@ -3,7 +3,7 @@
 use core::mem::size_of;
 
 use detector_common::{
-    limits::{ANCESTORS, TAIL_BYTES},
+    limits::{ANCESTOR_EXES, ANCESTORS, TAIL_BYTES},
     record::exec::{Ancestor, SectionKind, section_status},
 };
 
@@ -22,6 +22,7 @@ const _: () = assert!(ANCESTORS * size_of::<Ancestor>() <= TAIL_BYTES);
 pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
     tail::open(scratch, SectionKind::Ancestors);
     scratch.work.current = task;
+    scratch.work.leaders = [core::ptr::null(); ANCESTOR_EXES];
     let slots: *mut Ancestor = scratch.tail.as_mut_ptr().cast();
     let mut index = 0;
     while index < ANCESTORS {
@@ -35,6 +36,9 @@ pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
             }
             Ok(leader) => {
                 scratch.work.current = leader;
+                if let Some(kept) = scratch.work.leaders.get_mut(index) {
+                    *kept = leader;
+                }
                 tail::advance(scratch, size_of::<Ancestor>() as u32);
             }
             Err(fault) => {

@@ -5,12 +5,13 @@ use core::ptr::null;
 
 use detector_common::{
     kernel_offsets::ABSENT,
-    limits::{COMPONENT_BYTES, PATH_BYTES, PATH_COMPONENTS},
+    limits::{ANCESTOR_EXES, COMPONENT_BYTES, PATH_BYTES, PATH_COMPONENTS, SIDE_PATH_COMPONENTS},
     record::exec::{SectionKind, section_status},
 };
 
 use crate::{
-    kernel_read::{Address, Fault, follow, read_str},
+    capture::stdio,
+    kernel_read::{Address, Fault, follow, read, read_str},
     maps::Scratch,
     settings::offset,
     tail,
@@ -45,26 +46,84 @@ pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
     let _ = scratch.work.root.read(fs, offset!(fs_root_mnt), offset!(fs_root_dentry));
 
     let file = scratch.work.exe.file;
-    walk(scratch, SectionKind::ExePath, file, offset!(file_path_mnt), offset!(file_path_dentry));
-    walk(scratch, SectionKind::Cwd, fs, offset!(fs_pwd_mnt), offset!(fs_pwd_dentry));
+    walk::<PATH_COMPONENTS>(
+        scratch,
+        SectionKind::ExePath,
+        file,
+        offset!(file_path_mnt),
+        offset!(file_path_dentry),
+    );
+    walk::<PATH_COMPONENTS>(scratch, SectionKind::Cwd, fs, offset!(fs_pwd_mnt), offset!(fs_pwd_dentry));
+}
+
+/// Appends what descriptors 0, 1 and 2 are open on, as seen from the task's root; sockets have no path.
+#[inline(always)]
+pub(crate) fn stdio(scratch: &mut Scratch, task: Address) {
+    let Ok(table) = stdio::table(task) else {
+        return;
+    };
+    let mut number = 0;
+    while number < SectionKind::STDIO_PATHS.len() {
+        let mode = scratch.record.stdio[number].mode;
+        if mode != 0 && mode & stdio::TYPE != stdio::SOCKET {
+            let file = read(table, number as u32 * 8).unwrap_or(null());
+            let kind = SectionKind::STDIO_PATHS[number];
+            walk::<SIDE_PATH_COMPONENTS>(
+                scratch,
+                kind,
+                file,
+                offset!(file_path_mnt),
+                offset!(file_path_dentry),
+            );
+        }
+        number += 1;
+    }
+}
+
+/// Appends the paths of the first ancestors' executed files, each as seen from that ancestor's root. A kernel thread
+/// and a process that is gone have none.
+#[inline(always)]
+pub(crate) fn ancestors(scratch: &mut Scratch) {
+    let mut index = 0;
+    while index < ANCESTOR_EXES {
+        let leader = scratch.work.leaders[index];
+        if leader.is_null() {
+            return;
+        }
+        if let Ok(mm) = follow(leader, offset!(task_mm)) {
+            let fs = follow(leader, offset!(task_fs)).unwrap_or(null());
+            scratch.work.root = Place::NOWHERE;
+            let _ = scratch.work.root.read(fs, offset!(fs_root_mnt), offset!(fs_root_dentry));
+            let file = follow(mm, offset!(mm_exe_file)).unwrap_or(null());
+            let kind = SectionKind::ANCESTOR_EXES[index];
+            walk::<SIDE_PATH_COMPONENTS>(
+                scratch,
+                kind,
+                file,
+                offset!(file_path_mnt),
+                offset!(file_path_dentry),
+            );
+        }
+        index += 1;
+    }
 }
 
 #[inline(always)]
-fn walk(scratch: &mut Scratch, kind: SectionKind, base: Address, mnt: u32, dentry: u32) {
+fn walk<const STEPS: usize>(scratch: &mut Scratch, kind: SectionKind, base: Address, mnt: u32, dentry: u32) {
     tail::open(scratch, kind);
-    let walked = scratch.work.place.read(base, mnt, dentry).and_then(|()| climb(scratch, kind));
+    let walked = scratch.work.place.read(base, mnt, dentry).and_then(|()| climb::<STEPS>(scratch, kind));
     if let Err(fault) = walked {
         tail::fail(scratch, kind, fault);
     }
 }
 
 #[inline(always)]
-fn climb(scratch: &mut Scratch, kind: SectionKind) -> Result<(), Fault> {
+fn climb<const STEPS: usize>(scratch: &mut Scratch, kind: SectionKind) -> Result<(), Fault> {
     if offset!(mount_vfsmount) == ABSENT {
         return Err(Fault::Absent);
     }
     let mut step = 0;
-    while step < PATH_COMPONENTS {
+    while step < STEPS {
         step += 1;
         let Place { mnt, dentry } = scratch.work.place;
         if dentry == scratch.work.root.dentry && mnt == scratch.work.root.mnt {

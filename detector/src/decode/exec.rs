@@ -2,14 +2,14 @@
 
 use detector_common::{
     exe_flags,
-    record::exec::{self as record, ExecRecord, SectionKind, known, section_status},
+    record::exec::{self as record, ExecRecord, SectionKind, known},
 };
 use zerocopy::FromBytes;
 
-use super::DecodeError;
+use super::{DecodeError, sections::Sections};
 use crate::event::{
-    Ancestor, Arguments, BootClock, Cgroup, Cgroups, Completeness, Container, Credentials, ExeFlags,
-    ExecEvent, ExecKind, ExecutedFile, Namespaces, Origin, Path, Process, StdioKind, Usage,
+    Arguments, BootClock, Completeness, Container, Credentials, ExeFlags, ExecEvent, ExecKind, ExecutedFile,
+    HostFacts, Names, Namespaces, Origin, Path, Process, Stream, Usage,
 };
 
 const _: () = assert!(
@@ -36,12 +36,14 @@ pub fn decode_exec(bytes: &[u8], clock: BootClock, number: u64) -> Result<ExecEv
     let arguments = sections.arguments(SectionKind::Argv, fixed.task.argc)?.unwrap_or_default();
     let env = sections.arguments(SectionKind::Env, fixed.task.envc)?;
     let ancestors = sections.ancestors(clock)?;
+    let stdio = sections.stdio()?;
     let cgroups = sections.cgroups()?;
     let completeness = sections.completeness;
 
+    let time_ns = clock.time_of(fixed.header.boot_ns);
     Ok(ExecEvent {
         number,
-        time_ns: clock.time_of(fixed.header.boot_ns),
+        time_ns,
         boot_ns: fixed.header.boot_ns,
         cpu: fixed.task.cpu,
         kind: if filename.is_some() && interpreter.is_some() && filename != interpreter {
@@ -52,17 +54,23 @@ pub fn decode_exec(bytes: &[u8], clock: BootClock, number: u64) -> Result<ExecEv
         process: process(&fixed, clock, arguments, env, cwd, filename, interpreter),
         credentials: credentials(&fixed),
         namespaces: namespaces(&fixed.namespaces),
-        stdio: has(&fixed, known::STDIO).then(|| fixed.stdio.map(stdio)),
+        stdio: stdio.filter(|_| has(&fixed, known::STDIO)),
         usage: Usage {
             major_faults: fixed.usage.major_faults,
             minor_faults: fixed.usage.minor_faults,
             vm_size_kb: fixed.usage.total_vm_pages.saturating_mul(PAGE_KB),
+            rss_kb: has(&fixed, known::RSS).then(|| resident(&fixed.usage)),
+            swap_kb: has(&fixed, known::RSS).then(|| pages(fixed.usage.swap_pages)),
+            fd_open: has(&fixed, known::FD_OPEN).then_some(fixed.usage.fd_open),
             fd_limit: fixed.usage.fd_limit,
         },
         file: file(&fixed, exe_path)?,
         ancestors,
         cgroups,
         container: Container::default(),
+        names: Names::default(),
+        host: HostFacts::unknown(),
+        stream: Stream { first_ns: time_ns, previous_ns: time_ns },
         completeness,
     })
 }
@@ -72,7 +80,7 @@ const fn has(fixed: &ExecRecord, bit: u64) -> bool {
 }
 
 /// Text up to the first NUL.
-fn padded(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn padded(bytes: &[u8]) -> Vec<u8> {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()
 }
 
@@ -140,16 +148,15 @@ const fn namespaces(from: &record::Namespaces) -> Namespaces {
     }
 }
 
-/// `S_IFMT` and its values.
-const fn stdio(from: record::StdioFacts) -> StdioKind {
-    match from.mode & 0o170_000 {
-        0 if from.mode == 0 => StdioKind::Closed,
-        0o100_000 | 0o020_000 | 0o060_000 => StdioKind::File,
-        0o040_000 => StdioKind::Directory,
-        0o010_000 => StdioKind::Pipe,
-        0o140_000 => StdioKind::Socket,
-        _ => StdioKind::Other,
-    }
+/// Kilobytes of a page count; the kernel's counts are approximate and can be below zero.
+fn pages(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0).saturating_mul(PAGE_KB)
+}
+
+fn resident(from: &record::Usage) -> u64 {
+    [from.rss_file_pages, from.rss_anon_pages, from.rss_shmem_pages]
+        .into_iter()
+        .fold(0, |sum: u64, count| sum.saturating_add(pages(count)))
 }
 
 fn file(fixed: &ExecRecord, path: Option<Path>) -> Result<ExecutedFile, DecodeError> {
@@ -186,124 +193,4 @@ fn file(fixed: &ExecRecord, path: Option<Path>) -> Result<ExecutedFile, DecodeEr
         root: has(fixed, known::ROOT).then_some((from.root_dev, from.root_sb_magic)),
         upper_ino: (from.upper_ino != 0).then_some(from.upper_ino),
     })
-}
-
-/// The variable parts of a record.
-struct Sections<'a> {
-    fixed: &'a ExecRecord,
-    tail: &'a [u8],
-    completeness: Completeness,
-}
-
-impl<'a> Sections<'a> {
-    const fn name(kind: SectionKind) -> &'static str {
-        match kind {
-            SectionKind::Filename => "filename",
-            SectionKind::Interp => "interpreter",
-            SectionKind::ExePath => "exe_path",
-            SectionKind::Cwd => "cwd",
-            SectionKind::Argv => "argv",
-            SectionKind::Env => "env",
-            SectionKind::Ancestors => "ancestors",
-            SectionKind::CgroupUnified => "cgroup_unified",
-            SectionKind::CgroupCpuset => "cgroup_cpuset",
-            SectionKind::CgroupCpu => "cgroup_cpu",
-            SectionKind::CgroupCpuacct => "cgroup_cpuacct",
-            SectionKind::CgroupIo => "cgroup_io",
-            SectionKind::CgroupMemory => "cgroup_memory",
-            SectionKind::CgroupPids => "cgroup_pids",
-        }
-    }
-
-    /// Bytes and completeness of a section; `None` when there is none, or nothing of it could be read.
-    fn get(&mut self, kind: SectionKind) -> Result<Option<(&'a [u8], bool)>, DecodeError> {
-        let name = Self::name(kind);
-        let mut section = self.fixed.sections[kind as usize];
-        if section.status == section_status::SAME_AS {
-            let target = section.same_as;
-            section = *self
-                .fixed
-                .sections
-                .get(usize::from(target))
-                .filter(|other| other.status != section_status::SAME_AS)
-                .ok_or(DecodeError::SectionReference { section: name, target })?;
-        }
-        let offset = usize::from(section.offset);
-        let end = offset + usize::from(section.len);
-        let outside = DecodeError::SectionOutside { section: name, offset, end, tail: self.tail.len() };
-        let bytes = self.tail.get(offset..end).ok_or(outside)?;
-        match section.status {
-            section_status::ABSENT => Ok(None),
-            section_status::COMPLETE => Ok(Some((bytes, true))),
-            section_status::TRUNCATED => {
-                self.completeness.truncated.push(name);
-                Ok(Some((bytes, false)))
-            }
-            section_status::FAILED => {
-                self.completeness.failed.push(name);
-                Ok((!bytes.is_empty()).then_some((bytes, false)))
-            }
-            status => Err(DecodeError::SectionStatus { section: name, status }),
-        }
-    }
-
-    fn bytes(&mut self, kind: SectionKind) -> Result<Option<&'a [u8]>, DecodeError> {
-        Ok(self.get(kind)?.map(|(bytes, _)| bytes))
-    }
-
-    fn path(&mut self, kind: SectionKind) -> Result<Option<Path>, DecodeError> {
-        Ok(self.get(kind)?.map(|(bytes, complete)| Path::from_leaf_first(bytes, complete)))
-    }
-
-    fn arguments(&mut self, kind: SectionKind, given: u32) -> Result<Option<Arguments>, DecodeError> {
-        Ok(self.get(kind)?.map(|(bytes, complete)| Arguments {
-            area: bytes.to_vec(),
-            given,
-            truncated: !complete,
-        }))
-    }
-
-    fn ancestors(&mut self, clock: BootClock) -> Result<Vec<Ancestor>, DecodeError> {
-        let Some((bytes, _)) = self.get(SectionKind::Ancestors)? else {
-            return Ok(Vec::new());
-        };
-        let each = bytes.chunks_exact(size_of::<record::Ancestor>());
-        Ok(each
-            .filter_map(|chunk| record::Ancestor::read_from_bytes(chunk).ok())
-            .map(|from| Ancestor {
-                pid: from.pid,
-                tid: from.tid,
-                vpid: from.vpid,
-                sid: from.sid,
-                pgid: from.pgid,
-                euid: from.euid,
-                comm: padded(&from.comm),
-                start_ns: clock.time_of(from.start_boot_ns),
-                start_boot_ns: from.start_boot_ns,
-            })
-            .collect())
-    }
-
-    fn cgroups(&mut self) -> Result<Cgroups, DecodeError> {
-        const HIERARCHIES: [(SectionKind, &str); 7] = [
-            (SectionKind::CgroupUnified, ""),
-            (SectionKind::CgroupCpuset, "cpuset"),
-            (SectionKind::CgroupCpu, "cpu"),
-            (SectionKind::CgroupCpuacct, "cpuacct"),
-            (SectionKind::CgroupIo, "blkio"),
-            (SectionKind::CgroupMemory, "memory"),
-            (SectionKind::CgroupPids, "pids"),
-        ];
-        let mut cgroups = Vec::with_capacity(HIERARCHIES.len());
-        for (kind, controller) in HIERARCHIES {
-            if let Some((bytes, complete)) = self.get(kind)? {
-                cgroups.push(Cgroup {
-                    controller,
-                    path: Path::from_leaf_first(bytes, complete).bytes,
-                    complete,
-                });
-            }
-        }
-        Ok(Cgroups(cgroups))
-    }
 }

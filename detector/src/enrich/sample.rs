@@ -2,7 +2,7 @@
 
 use crate::event::{
     Arguments, Cgroup, Cgroups, Completeness, Container, Credentials, ExeFlags, ExecEvent, ExecKind,
-    ExecutedFile, Namespaces, Origin, Process, Usage,
+    ExecutedFile, HostFacts, Names, Namespaces, Origin, Process, Stream, Usage,
 };
 
 /// The host's mount namespace in these events.
@@ -64,7 +64,7 @@ pub(super) fn host() -> ExecEvent {
             host_mnt: HOST_MNT,
         },
         stdio: None,
-        usage: Usage { major_faults: 0, minor_faults: 0, vm_size_kb: 0, fd_limit: 0 },
+        usage: Usage::default(),
         file: ExecutedFile {
             path: None,
             origin: Origin::New,
@@ -85,6 +85,9 @@ pub(super) fn host() -> ExecEvent {
         ancestors: Vec::new(),
         cgroups: cgroups("/"),
         container: Container::default(),
+        names: Names::default(),
+        host: HostFacts::unknown(),
+        stream: Stream { first_ns: 0, previous_ns: 0 },
         completeness: Completeness::default(),
     }
 }

@@ -1,6 +1,11 @@
 //! One successful execve or execveat, as an event.
 
-use super::{Ancestor, Cgroups, Container, Credentials, ExecutedFile, Namespaces, Process, Stdio, Usage};
+use std::sync::Arc;
+
+use super::{
+    Ancestor, Cgroups, Container, Credentials, ExecutedFile, HostFacts, Names, Namespaces, Process, Stdio,
+    Stream, Usage,
+};
 
 /// How the file got to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +67,12 @@ pub struct ExecEvent {
     pub cgroups: Cgroups,
     /// Its container.
     pub container: Container,
+    /// Names of its users and groups.
+    pub names: Names,
+    /// The host.
+    pub host: Arc<HostFacts>,
+    /// Its place among the events.
+    pub stream: Stream,
     /// What is missing.
     pub completeness: Completeness,
 }

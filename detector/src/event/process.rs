@@ -26,6 +26,19 @@ impl Arguments {
         self.iter().next().unwrap_or_default()
     }
 
+    /// All of them joined by one space: an environment as Falco shows it.
+    #[must_use]
+    pub fn spaced(&self) -> Vec<u8> {
+        let area = self.area.strip_suffix(b"\0").unwrap_or(&self.area);
+        area.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect()
+    }
+
+    /// Of an environment the value of a variable, without blanks around it.
+    #[must_use]
+    pub fn variable(&self, name: &[u8]) -> Option<&[u8]> {
+        self.iter().find_map(|entry| Some(entry.strip_prefix(name)?.strip_prefix(b"=")?.trim_ascii()))
+    }
+
     /// The arguments after argv\[0\], joined by one space, as Falco shows them.
     #[must_use]
     pub fn joined(&self) -> Vec<u8> {
@@ -106,6 +119,23 @@ pub struct Ancestor {
     pub start_ns: u64,
     /// The same on `CLOCK_BOOTTIME`: together with `pid` its identity.
     pub start_boot_ns: u64,
+    /// Path of its executed file as it sees it; `None` for kernel threads, and beyond the first few ancestors.
+    pub exe_path: Option<super::Path>,
+    /// What the record does not carry and enrichment found; `None` = unknown.
+    pub details: Option<ProcessDetails>,
+}
+
+/// What only the memory or `/proc` files of another process tell about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProcessDetails {
+    /// argv.
+    pub arguments: Arguments,
+    /// Environment, `NAME=value` each; `None` = unknown.
+    pub env: Option<Arguments>,
+    /// Working directory; `None` = unknown.
+    pub cwd: Option<super::Path>,
+    /// Path of its executed file; `None` = unknown.
+    pub exe_path: Option<super::Path>,
 }
 
 /// Credentials after the exec; ids are kernel ids.
@@ -152,28 +182,8 @@ pub struct Namespaces {
     pub host_mnt: u32,
 }
 
-/// Type of a standard descriptor, in Falco's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StdioKind {
-    /// Not open.
-    Closed,
-    /// A regular file or a device.
-    File,
-    /// A directory.
-    Directory,
-    /// A pipe.
-    Pipe,
-    /// A socket.
-    Socket,
-    /// Something else.
-    Other,
-}
-
-/// Descriptors 0, 1, 2.
-pub type Stdio = [StdioKind; 3];
-
 /// Memory and descriptor figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Major page faults.
     pub major_faults: u64,
@@ -181,6 +191,12 @@ pub struct Usage {
     pub minor_faults: u64,
     /// Virtual memory, KiB.
     pub vm_size_kb: u64,
+    /// Resident memory, KiB; `None` = unknown.
+    pub rss_kb: Option<u64>,
+    /// Swapped memory, KiB; `None` = unknown.
+    pub swap_kb: Option<u64>,
+    /// Open descriptors; `None` = unknown, or too many to count.
+    pub fd_open: Option<u64>,
     /// Soft limit of open files.
     pub fd_limit: u64,
 }
@@ -211,6 +227,15 @@ mod tests {
     fn one_empty_argument_is_an_argument() {
         assert_eq!(arguments(b"\0").iter().count(), 1);
         assert_eq!(arguments(b"x\0\0").iter().count(), 2);
+    }
+
+    #[test]
+    fn variables_are_found_by_their_whole_name() {
+        let env = arguments(b"PATHS=x\0PATH= /bin \0PATH=/later\0BARE\0");
+        assert_eq!(env.variable(b"PATH"), Some(&b"/bin"[..]));
+        assert_eq!(env.variable(b"PAT"), None);
+        assert_eq!(env.variable(b"BARE"), None);
+        assert_eq!(env.spaced(), b"PATHS=x PATH= /bin  PATH=/later BARE");
     }
 
     #[test]

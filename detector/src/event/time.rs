@@ -11,7 +11,29 @@ fn utc(ns: u64) -> DateTime<Utc> {
 /// `HH:MM:SS.nnnnnnnnn` in the local time zone.
 #[must_use]
 pub fn local(ns: u64) -> String {
-    Local.from_utc_datetime(&utc(ns).naive_utc()).format("%H:%M:%S%.9f").to_string()
+    local_as(ns, "%H:%M:%S%.9f")
+}
+
+fn local_as(ns: u64, format: &str) -> String {
+    Local.from_utc_datetime(&utc(ns).naive_utc()).format(format).to_string()
+}
+
+/// `HH:MM:SS` in the local time zone.
+#[must_use]
+pub fn local_seconds(ns: u64) -> String {
+    local_as(ns, "%H:%M:%S")
+}
+
+/// `YYYY-MM-DD HH:MM:SS.nnnnnnnnn` in the local time zone.
+#[must_use]
+pub fn date_time(ns: u64) -> String {
+    local_as(ns, "%Y-%m-%d %H:%M:%S%.9f")
+}
+
+/// `YYYY-MM-DD HH:MM:SS` in the local time zone.
+#[must_use]
+pub fn date_time_seconds(ns: u64) -> String {
+    local_as(ns, "%Y-%m-%d %H:%M:%S")
 }
 
 /// `YYYY-MM-DDTHH:MM:SS.nnnnnnnnn+0000`, UTC.
@@ -28,7 +50,16 @@ pub fn rfc3339(ns: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{iso8601, rfc3339};
+    use super::{date_time, date_time_seconds, iso8601, local, local_seconds, rfc3339};
+
+    #[test]
+    fn local_forms_agree_with_each_other() {
+        let ns = 1_728_129_802_000_000_007;
+        assert_eq!(local(ns), format!("{}.000000007", local_seconds(ns)));
+        assert_eq!(date_time(ns), format!("{}.000000007", date_time_seconds(ns)));
+        assert!(date_time_seconds(ns).ends_with(&format!(" {}", local_seconds(ns))));
+        assert_eq!(date_time_seconds(ns).len(), "2024-10-05 12:03:22".len());
+    }
 
     #[test]
     fn nine_digits_always() {

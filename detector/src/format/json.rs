@@ -103,6 +103,9 @@ impl Object {
             Some(Value::Signed(number)) => self.raw(&number.to_string()),
             Some(Value::Unsigned(number)) => self.raw(&number.to_string()),
             Some(Value::Time { ns, .. }) => self.raw(&ns.to_string()),
+            Some(value @ Value::Hex(_)) => self.string(&lossy(&value.to_text())),
+            // What is no number in JSON (not a number, infinite) becomes null.
+            Some(Value::Double(number)) => self.raw(&serde_json::Value::from(*number).to_string()),
             Some(Value::Bool(truth)) => self.raw(if *truth { "true" } else { "false" }),
         }
     }

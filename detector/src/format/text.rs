@@ -43,6 +43,7 @@ fn push_value(message: &mut String, value: Option<&Value<'_>>) {
         // Writing to a String cannot fail.
         Some(Value::Signed(number)) => drop(write!(message, "{number}")),
         Some(Value::Unsigned(number)) => drop(write!(message, "{number}")),
+        Some(value @ (Value::Hex(_) | Value::Double(_))) => message.push_str(&lossy(&value.to_text())),
         Some(Value::Bool(truth)) => drop(write!(message, "{truth}")),
     }
 }

@@ -1,108 +1,134 @@
 //! The catalogue of fields: name, argument, meaning, and how the value is taken out of an event. One table per
-//! family; `lookup` is what rules and outputs use.
+//! family; [`lookup`] is what rules and outputs use, [`describe`] what users read.
 
+mod ancestors;
+mod capabilities;
+mod command;
 mod container;
+mod describe;
 mod drop;
-mod evt;
+mod entry;
+mod event;
+mod event_times;
+mod executed_file;
+mod groups;
+mod kubernetes;
+mod lookup;
+mod mounts;
+mod other_events;
+mod parameters;
 mod process;
+mod process_times;
+mod resources;
+mod stdio;
+mod thread;
 mod user;
 
-use crate::event::{ExecEvent, Value};
+pub use describe::{ListFormat, describe};
+pub use entry::{Argument, Entry, Field, Subject, Takes, ValueType};
+pub use lookup::{Lookup, lookup, suggestion};
 
-/// What a field accepts in brackets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takes {
-    /// Nothing.
-    Nothing,
-    /// An index or nothing.
-    OptionalIndex,
-    /// A name.
-    Name,
-}
-
-/// The argument that a use of a field has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Argument {
-    /// None.
-    None,
-    /// `[2]`
-    Index(usize),
-    /// `[NAME]`, or the last part of `evt.arg.NAME`.
-    Name(String),
-}
-
-/// One entry of the catalogue.
-pub struct Entry {
-    /// Name without argument.
+/// Fields that belong together, as `--list` shows them.
+pub struct Family {
+    /// The first part of their names.
     pub name: &'static str,
-    /// What it accepts in brackets.
-    pub takes: Takes,
     /// One sentence.
     pub description: &'static str,
-    /// Takes the value out of an event; `None` = no value.
-    pub extract: for<'e> fn(&'e ExecEvent, &Argument) -> Option<Value<'e>>,
+    /// Their tables.
+    tables: &'static [&'static [Entry]],
 }
 
-/// A field as a rule uses it.
-#[derive(Clone)]
-pub struct Field {
-    entry: &'static Entry,
-    argument: Argument,
-}
-
-impl Field {
-    /// Its value in this event.
-    #[must_use]
-    pub fn extract<'e>(&self, event: &'e ExecEvent) -> Option<Value<'e>> {
-        (self.entry.extract)(event, &self.argument)
+impl Family {
+    /// The fields, in order.
+    pub fn entries(&self) -> impl Iterator<Item = &'static Entry> {
+        self.tables.iter().copied().flatten()
     }
 }
+
+/// All families.
+pub static FAMILIES: &[Family] = &[
+    Family {
+        name: "evt",
+        description: "the event itself",
+        tables: &[event::FIELDS, event_times::FIELDS, parameters::FIELDS],
+    },
+    Family {
+        name: "proc",
+        description: "the process that executed a file, the file, and the processes above it",
+        tables: &[
+            process::FIELDS,
+            command::FIELDS,
+            ancestors::FIELDS,
+            groups::FIELDS,
+            process_times::FIELDS,
+            executed_file::FIELDS,
+            resources::FIELDS,
+            stdio::FIELDS,
+        ],
+    },
+    Family {
+        name: "thread",
+        description: "the thread; after an exec it is the only one of its process",
+        tables: &[thread::FIELDS],
+    },
+    Family { name: "user", description: "the user that the process runs as", tables: &[user::USER_FIELDS] },
+    Family {
+        name: "group",
+        description: "the group that the process runs as",
+        tables: &[user::GROUP_FIELDS],
+    },
+    Family {
+        name: "container",
+        description: "the container that the process runs in",
+        tables: &[container::FIELDS, mounts::FIELDS],
+    },
+    Family {
+        name: "k8s",
+        description: "the Kubernetes pod of the container",
+        tables: &[kubernetes::FIELDS, kubernetes::DEPRECATED],
+    },
+    Family {
+        name: "drop",
+        description: "what this agent knows beyond Falco about the executed file",
+        tables: &[drop::FIELDS],
+    },
+    Family {
+        name: "other",
+        description: "fields of events that this agent does not look at: known by name, without a value",
+        tables: &[other_events::FIELDS, other_events::FD_FIELDS],
+    },
+];
 
 /// All fields.
 pub fn catalogue() -> impl Iterator<Item = &'static Entry> {
-    [evt::FIELDS, process::FIELDS, user::FIELDS, container::FIELDS, drop::FIELDS].into_iter().flatten()
-}
-
-/// Finds a field as it is written in a rule: `proc.name`, `proc.aname[2]`, `evt.arg.flags`.
-#[must_use]
-pub fn lookup(written: &str) -> Option<Field> {
-    let (name, bracketed) = match written.split_once('[') {
-        Some((name, rest)) => (name, Some(rest.strip_suffix(']')?)),
-        None => (written, None),
-    };
-    if let (Some(argument), None) = (name.strip_prefix("evt.arg."), bracketed) {
-        let entry = catalogue().find(|entry| entry.name == "evt.arg")?;
-        return Some(Field { entry, argument: Argument::Name(argument.to_owned()) });
-    }
-    let entry = catalogue().find(|entry| entry.name == name)?;
-    let argument = match (entry.takes, bracketed) {
-        (Takes::Nothing | Takes::OptionalIndex, None) => Argument::None,
-        (Takes::OptionalIndex, Some(index)) => Argument::Index(index.parse().ok()?),
-        (Takes::Name, Some(name)) => Argument::Name(name.to_owned()),
-        (Takes::Nothing, Some(_)) | (Takes::Name, None) => return None,
-    };
-    Some(Field { entry, argument })
+    FAMILIES.iter().flat_map(Family::entries)
 }
 
 #[cfg(test)]
+mod example;
+#[cfg(test)]
+mod falco_names;
+
+#[cfg(test)]
 mod tests {
-    use super::{catalogue, lookup};
+    use super::catalogue;
 
     #[test]
-    fn names_are_unique() {
-        let mut names: Vec<_> = catalogue().map(|entry| entry.name).collect();
+    fn names_and_aliases_are_unique() {
+        let mut names: Vec<_> = catalogue()
+            .flat_map(|entry| [entry.name].into_iter().chain(entry.aliases.iter().copied()))
+            .collect();
         names.sort_unstable();
-        let all = names.len();
-        names.dedup();
-        assert_eq!(names.len(), all);
+        for pair in names.windows(2) {
+            assert_ne!(pair[0], pair[1]);
+        }
     }
 
     #[test]
-    fn arguments_are_checked() {
-        assert!(lookup("proc.aname[2]").is_some());
-        assert!(lookup("proc.aname[x]").is_none());
-        assert!(lookup("proc.name[1]").is_none());
-        assert!(lookup("evt.arg.flags").is_some());
-        assert!(lookup("proc.nme").is_none());
+    fn descriptions_are_one_plain_fragment() {
+        for entry in catalogue() {
+            assert!(!entry.description.is_empty() && !entry.description.ends_with('.'), "{}", entry.name);
+            assert!(!entry.description.contains("  "), "{}: {}", entry.name, entry.description);
+        }
     }
 }

@@ -45,7 +45,7 @@ impl Output {
             Token::Field(name, field) => Some((name.clone(), field.clone())),
             Token::Literal(_) => None,
         });
-        let extra = extra.iter().filter_map(|name| Some(((*name).to_owned(), fields::lookup(name)?)));
+        let extra = extra.iter().filter_map(|name| Some(((*name).to_owned(), fields::lookup(name).field()?)));
         fields.extend(written.chain(extra));
         fields.sort_by(|one, other| one.0.cmp(&other.0));
         fields.dedup_by(|one, other| one.0 == other.0);
@@ -75,7 +75,7 @@ fn longest_field(text: &str) -> Option<(&str, Field)> {
     with_argument
         .into_iter()
         .chain((1..=end).rev())
-        .find_map(|length| Some((text.get(..length)?, fields::lookup(text.get(..length)?)?)))
+        .find_map(|length| Some((text.get(..length)?, fields::lookup(text.get(..length)?).field()?)))
 }
 
 #[cfg(test)]

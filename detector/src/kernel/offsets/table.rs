@@ -127,6 +127,12 @@ pub(super) const TABLE: &[Entry] = &[
     optional("mm_env_end", Offset(&["mm_struct.env_end"])),
     optional("mm_exe_file", Offset(&["mm_struct.exe_file"])),
     optional("mm_total_vm", Offset(&["mm_struct.total_vm"])),
+    // An array of percpu_counter since 6.2, a struct with an array of atomic_long_t before. The index is a member of
+    // an enum without a name: file, anonymous, swapped, shared.
+    optional("mm_rss_file", Offset(&["mm_struct.rss_stat[0].count", "mm_struct.rss_stat.count[0]"])),
+    optional("mm_rss_anon", Offset(&["mm_struct.rss_stat[1].count", "mm_struct.rss_stat.count[1]"])),
+    optional("mm_rss_swap", Offset(&["mm_struct.rss_stat[2].count", "mm_struct.rss_stat.count[2]"])),
+    optional("mm_rss_shmem", Offset(&["mm_struct.rss_stat[3].count", "mm_struct.rss_stat.count[3]"])),
     optional("fs_root_mnt", Offset(&["fs_struct.root.mnt"])),
     optional("fs_root_dentry", Offset(&["fs_struct.root.dentry"])),
     optional("fs_pwd_mnt", Offset(&["fs_struct.pwd.mnt"])),
@@ -134,6 +140,10 @@ pub(super) const TABLE: &[Entry] = &[
     optional("files_fdt", Offset(&["files_struct.fdt"])),
     optional("fdtable_fd", Offset(&["fdtable.fd"])),
     optional("fdtable_max_fds", Offset(&["fdtable.max_fds"])),
+    optional("fdtable_open_fds", Offset(&["fdtable.open_fds"])),
+    optional("socket_inode", Offset(&["socket_alloc.vfs_inode"])),
+    optional("socket_sk", Offset(&["socket_alloc.socket.sk"])),
+    optional("sock_family", Offset(&["sock.__sk_common.skc_family"])),
     optional("signal_tty", Offset(&["signal_struct.tty"])),
     optional("signal_pgrp", Slot { array: "signal_struct.pids", index: "pid_type.PIDTYPE_PGID" }),
     optional("signal_session", Slot { array: "signal_struct.pids", index: "pid_type.PIDTYPE_SID" }),

@@ -35,6 +35,8 @@ fn a_kernel_with_everything_is_resolved() {
     assert_eq!(offsets.signal_pgrp, SIGNAL_PIDS + 2 * 8);
     assert_eq!(offsets.signal_session, SIGNAL_PIDS + 3 * 8);
     assert_eq!(offsets.signal_rlimit_nofile, SIGNAL_LIMITS + libc::RLIMIT_NOFILE * 16);
+    assert_eq!(offsets.mm_rss_file, MM_RSS + COUNTER_COUNT);
+    assert_eq!(offsets.mm_rss_shmem, MM_RSS + 3 * COUNTER_BYTES + COUNTER_COUNT);
     assert_eq!(offsets.inode_time_nsec_is_u32, 0, "all members are 8 bytes wide here");
     assert_eq!((offsets.cgrp_id_cpuset, offsets.cgrp_id_memory), (0, 4));
     assert_eq!(offsets.cgrp_id_pids, ABSENT, "the enum has no such controller");
@@ -120,6 +122,9 @@ fn an_index_beyond_the_array_is_absent_not_a_guess() {
 
 const SIGNAL_PIDS: u32 = 104;
 const SIGNAL_LIMITS: u32 = 200;
+const MM_RSS: u32 = 256;
+const COUNTER_BYTES: u32 = 40;
+const COUNTER_COUNT: u32 = 8;
 
 /// A kernel that has just the members of the table, under their newest names.
 struct Kernel {
@@ -182,6 +187,8 @@ impl Kernel {
         let limit = blob.structure("rlimit", 16, &[("rlim_cur", long, 0), ("rlim_max", long, 8)]);
         let limits = blob.array(limit, 16);
         let pids = blob.array(long, self.pids);
+        let counter = blob.structure("percpu_counter", COUNTER_BYTES, &[("count", long, COUNTER_COUNT)]);
+        let counters = blob.array(counter, 4);
         blob.enumeration(
             "pid_type",
             false,
@@ -220,6 +227,9 @@ impl Kernel {
             }
             if name == "signal_struct" {
                 members.extend([("pids", pids, SIGNAL_PIDS), ("rlim", limits, SIGNAL_LIMITS)]);
+                blob.structure(name, 512, &members);
+            } else if name == "mm_struct" {
+                members.push(("rss_stat", counters, MM_RSS));
                 blob.structure(name, 512, &members);
             } else {
                 blob.structure(name, self.size_of(name), &members);
