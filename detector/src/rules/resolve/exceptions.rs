@@ -99,8 +99,8 @@ pub(super) fn check(exception: &Exception) -> Vec<Diagnostic> {
     found
 }
 
-/// What is wrong with the values. Values can come from later items than the fields.
-pub(super) fn check_values(exception: &Exception) -> Vec<Diagnostic> {
+/// What is wrong with the values.
+fn check_values(exception: &Exception) -> Vec<Diagnostic> {
     let wrong = |place: &Place, message: String, help: &str| {
         Diagnostic::new(Code::Validate, place.clone(), message).help(help).within(&exception.standing.within)
     };
