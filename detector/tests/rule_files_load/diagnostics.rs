@@ -28,7 +28,7 @@ fn mistakes_of_structure_are_found_where_they_are() {
         ("- {list: l, items: a}\n", "LOAD_ERR_YAML_VALIDATE 1.yaml:1:20"),
         ("- {list: l, items: [[a]]}\n", "LOAD_ERR_YAML_VALIDATE 1.yaml:1:21"),
         ("- {list: l, items: [], append: maybe}\n", "LOAD_ERR_YAML_VALIDATE 1.yaml:1:32"),
-        ("- list:\n  items: []\n", "LOAD_ERR_YAML_VALIDATE 1.yaml:1:8"),
+        ("- list:\n  items: []\n", "LOAD_ERR_YAML_VALIDATE 1.yaml:1:7"),
         ("- {list: l, item: [a], items: []}\n", "LOAD_UNKNOWN_KEY 1.yaml:1:13"),
         ("- {list: l, items: [], items: []}\n", "LOAD_UNKNOWN_KEY 1.yaml:1:24"),
         ("- {list: 'l l', items: []}\n", "LOAD_INVALID_LIST_NAME 1.yaml:1:10"),
@@ -39,7 +39,7 @@ fn mistakes_of_structure_are_found_where_they_are() {
         ("- {macro: m, condition: evt.num =}\n", "LOAD_ERR_COMPILE_CONDITION 1.yaml:1:33"),
         ("- {rule: R}\n", "LOAD_ERR_YAML_VALIDATE 1.yaml:1:10"),
         ("- {rule: R, enabled: x}\n", "LOAD_ERR_YAML_VALIDATE 1.yaml:1:22"),
-        ("- {rule: R, enabled: true}\n", "LOAD_DEPRECATED_ITEM 1.yaml:1:22"),
+        ("- {rule: R, enabled: true}\n", "LOAD_ERR_VALIDATE 1.yaml:1:10"),
         ("- {rule: R, desc: d}\n", "LOAD_ERR_YAML_VALIDATE 1.yaml:1:10"),
     ];
     for (text, expected) in cases {
@@ -147,8 +147,8 @@ fn what_depends_on_a_mistake_is_not_reported_again() {
     assert_eq!(
         found(&load_texts(&texts)),
         [
-            "LOAD_ERR_COMPILE_CONDITION 1.yaml:1:36",
-            "LOAD_ERR_YAML_VALIDATE 1.yaml:2:3",
+            "LOAD_ERR_COMPILE_CONDITION 1.yaml:1:35",
+            "LOAD_ERR_YAML_VALIDATE 1.yaml:2:4",
             "LOAD_ERR_YAML_VALIDATE 2.yaml:5:13"
         ]
     );

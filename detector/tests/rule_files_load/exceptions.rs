@@ -15,7 +15,7 @@ fn exceptions_become_a_part_of_the_condition() {
         ),
         (
             "    - {name: e, fields: [proc.name, proc.pname], comps: [=, startswith], values: [[a, b], [c, d]]}\n",
-            "evt.type = execve and not ((proc.name = a and proc.pname startswith b) or (proc.name = c and proc.pname startswith d))",
+            "evt.type = execve and not (proc.name = a and proc.pname startswith b or proc.name = c and proc.pname startswith d)",
         ),
         (
             "    - {name: e, fields: proc.name, values: [a]}\n    - {name: f, fields: [proc.pname], values: [['x y']]}\n",
@@ -87,14 +87,14 @@ fn mistakes_in_exceptions_are_shown_where_they_are() {
     };
     let cases: [(&[&str], &[&str]); 9] = [
         (&[&with("    - {name: e, fields: proc.nme}\n")], &["LOAD_ERR_COMPILE_CONDITION 1.yaml:7:25"]),
-        (&[&with("    - {name: e, values: [a]}\n")], &["LOAD_ERR_YAML_VALIDATE 1.yaml:7:8"]),
+        (&[&with("    - {name: e, values: [a]}\n")], &["LOAD_ERR_YAML_VALIDATE 1.yaml:7:14"]),
         (&[&with("    - {fields: proc.name}\n")], &["LOAD_ERR_YAML_VALIDATE 1.yaml:7:8"]),
         (&[&with("    - {name: e, fields: [proc.name], values: [a]}\n")], &["LOAD_ERR_VALIDATE 1.yaml:7:47"]),
         (
             &[&with("    - {name: e, fields: proc.name}\n    - {name: e, fields: proc.name}\n")],
             &["LOAD_EXCEPTION_NAME_NOT_UNIQUE 1.yaml:8:14"],
         ),
-        (&[&base, &append("{name: e, fields: proc.name, values: [b]}")], &["LOAD_ERR_VALIDATE 2.yaml:3:24"]),
+        (&[&base, &append("{name: e, fields: proc.name, values: [b]}")], &["LOAD_ERR_VALIDATE 2.yaml:3:25"]),
         (&[&base, &append("{name: x, values: [b]}")], &["LOAD_ERR_VALIDATE 2.yaml:3:14"]),
         (&[&base, &append("{name: e}")], &["LOAD_APPEND_NO_VALUES 2.yaml:3:14"]),
         (&[&base, &append("{name: e, values: [[b]]}")], &["LOAD_ERR_VALIDATE 2.yaml:3:26"]),

@@ -16,7 +16,7 @@ fn items_merge_into_these_conditions() {
         (
             "append binds as text, so `or` is not parenthesised",
             &[&rule("proc.name = a or proc.name = c", ""), append],
-            "proc.name = a or (proc.name = c and proc.pname = b)",
+            "proc.name = a or proc.name = c and proc.pname = b",
         ),
         ("the last definition wins", &[&base, &rule("proc.name = z", "")], "proc.name = z"),
         (
@@ -114,8 +114,8 @@ fn deprecated_append_does_what_override_does_and_is_warned_of() {
     assert_eq!(
         found(&report),
         [
-            "LOAD_DEPRECATED_ITEM 2.yaml:1:34",
-            "LOAD_DEPRECATED_ITEM 2.yaml:2:54",
+            "LOAD_DEPRECATED_ITEM 2.yaml:1:33",
+            "LOAD_DEPRECATED_ITEM 2.yaml:2:51",
             "LOAD_DEPRECATED_ITEM 4.yaml:3:11"
         ]
     );

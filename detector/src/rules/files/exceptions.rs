@@ -66,8 +66,11 @@ impl Reader {
             Some(fields) => self.entry(fields, "fields").map(Some),
             None if append => Ok(None),
             None => {
-                let wrong = self.wrong(node, format!("exception `{}` has no `fields`", name.text));
-                Err(wrong.report(self))
+                let wrong = self.wrong(
+                    map.get("name").unwrap_or(node),
+                    format!("exception `{}` has no `fields`", name.text),
+                );
+                Err(wrong.help("name the fields that are compared").report(self))
             }
         };
         let comps = map.get("comps").map(|comps| self.entry(comps, "comps")).transpose();

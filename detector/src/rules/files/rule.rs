@@ -35,7 +35,7 @@ impl Reader {
                 let wrong = self.wrong(map.get("append").unwrap_or(node), "nothing is appended");
                 return Err(wrong.help("give `condition` or `exceptions`").code(Code::Validate).report(self));
             }
-            RuleAction::Change { append: Some(Box::new(self.rule_keys(map, &present, true)?)), replace: None }
+            RuleAction::Change { append: Some(Box::new(self.rule_keys(map, &present, true))), replace: None }
         } else if DEFINING.iter().any(|key| map.has(key)) {
             self.definition(node, map)?
         } else {
@@ -63,14 +63,22 @@ impl Reader {
     fn definition(&mut self, node: &Node, map: Map<'_>) -> Result<RuleAction, Reported> {
         let missing: Vec<String> =
             DEFINING.iter().filter(|key| !map.has(key)).map(|key| format!("`{key}`")).collect();
-        let keys = self.rule_keys(map, &keys::RULE_REPLACE, false);
-        if missing.is_empty() {
-            return Ok(RuleAction::Define(Box::new(keys?)));
+        let mut keys = self.rule_keys(map, &keys::RULE_REPLACE, false);
+        let mut reported = Reported;
+        if !missing.is_empty() {
+            let verb = if missing.len() == 1 { "is" } else { "are" };
+            let message = format!("{} {verb} missing", missing.join(", "));
+            let wrong = self.wrong(map.get("rule").unwrap_or(node), message);
+            reported =
+                wrong.help("to change an earlier rule, name the changed keys under `override`").report(self);
         }
-        let verb = if missing.len() == 1 { "is" } else { "are" };
-        let wrong =
-            self.wrong(map.get("rule").unwrap_or(node), format!("{} {verb} missing", missing.join(", ")));
-        Err(wrong.help("to change an earlier rule, name the changed keys under `override`").report(self))
+        if keys.condition.is_none() || keys.output.is_none() {
+            return Err(reported);
+        }
+        // With what is left the mistakes in condition and output are found too; the file is refused in any case.
+        keys.desc.get_or_insert_default();
+        keys.priority.get_or_insert(Priority::Debug);
+        Ok(RuleAction::Define(Box::new(keys)))
     }
 
     fn change(&mut self, map: Map<'_>, change: &Override<'_>) -> Result<RuleAction, Reported> {
@@ -85,66 +93,61 @@ impl Reader {
             let Some(key) = text_of(node).filter(|key| keys::RULE_REPLACE.contains(key)) else { continue };
             if !change.append.iter().chain(&change.replace).any(|(named, _)| *named == key) {
                 let wrong = self.wrong(node, format!("`{key}` is given but not named under `override`"));
-                let ways = if keys::RULE_APPEND.contains(&key) { "append or replace" } else { "replace" };
-                result = Err(wrong.help(format!("add `{key}: {ways}` under `override`")).report(self));
+                let help = if keys::RULE_APPEND.contains(&key) {
+                    format!("add `{key}: append` or `{key}: replace` under `override`")
+                } else {
+                    format!("add `{key}: replace` under `override`")
+                };
+                result = Err(wrong.help(help).report(self));
             }
         }
         result?;
-        let names =
-            |keys: &[(&'_ str, &Node)]| keys.iter().map(|(key, _)| (*key).to_owned()).collect::<Vec<_>>();
-        let mut part = |keys: Vec<String>, append: bool| -> Result<Option<Box<RuleKeys>>, Reported> {
-            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            (!keys.is_empty()).then(|| self.rule_keys(map, &keys, append).map(Box::new)).transpose()
+        let mut part = |named: &[(&str, &Node)], append: bool| {
+            let keys: Vec<&str> = named.iter().map(|(key, _)| *key).collect();
+            (!keys.is_empty()).then(|| Box::new(self.rule_keys(map, &keys, append)))
         };
-        let append = part(names(&change.append), true);
-        let replace = part(names(&change.replace), false);
-        Ok(RuleAction::Change { append: append?, replace: replace? })
+        Ok(RuleAction::Change { append: part(&change.append, true), replace: part(&change.replace, false) })
     }
 
-    /// Reads those of the keys in `wanted` that are there.
-    fn rule_keys(&mut self, map: Map<'_>, wanted: &[&str], append: bool) -> Result<RuleKeys, Reported> {
-        let wants = |key: &str| wanted.contains(&key);
-        let of = |key: &str| if wants(key) { map } else { Map(&[]) };
-        let condition = self.located(of("condition"), "condition");
-        let output = self.located(of("output"), "output");
-        let desc = self.optional_text(of("desc"), "desc");
-        let priority = self.priority(of("priority"));
-        let tags = of("tags").get("tags").map(|node| self.scalars(node, "tags")).transpose();
-        let exceptions =
-            of("exceptions").get("exceptions").map(|node| self.exceptions(node, append)).transpose();
-        let enabled = self.optional_truth(of("enabled"), "enabled");
-        let warn_evttypes = self.optional_truth(of("warn_evttypes"), "warn_evttypes");
-        let skip = self.optional_truth(of("skip-if-unknown-filter"), "skip-if-unknown-filter");
-        let capture = self.optional_truth(of("capture"), "capture");
-        let capture_duration = self.milliseconds(of("capture_duration"), "capture_duration");
-        Ok(RuleKeys {
-            condition: condition?,
-            output: output?.map(|output| output.trimmed()),
-            desc: desc?.map(|desc| desc.text),
-            priority: priority?,
-            tags: tags?.map(|tags| tags.into_iter().map(|tag| tag.text).collect()),
-            exceptions: exceptions?,
-            enabled: enabled?,
-            warn_evttypes: warn_evttypes?,
-            skip_if_unknown_filter: skip?,
-            capture: capture?,
-            capture_duration: capture_duration?,
-        })
+    /// Reads those of the keys in `wanted` that are there. One with a mistake is reported and left out.
+    fn rule_keys(&mut self, map: Map<'_>, wanted: &[&str], append: bool) -> RuleKeys {
+        let of = |key: &str| if wanted.contains(&key) { map } else { Map(&[]) };
+        let tags = of("tags").get("tags").and_then(|node| self.scalars(node, "tags").ok());
+        RuleKeys {
+            condition: self.located(of("condition"), "condition").ok().flatten(),
+            output: self.located(of("output"), "output").ok().flatten().map(|output| output.trimmed()),
+            desc: self.optional_text(of("desc"), "desc").ok().flatten().map(|desc| desc.text),
+            priority: self.priority(of("priority")).ok().flatten(),
+            tags: tags.map(|tags| tags.into_iter().map(|tag| tag.text).collect()),
+            exceptions: of("exceptions")
+                .get("exceptions")
+                .and_then(|node| self.exceptions(node, append).ok()),
+            enabled: self.optional_truth(of("enabled"), "enabled").ok().flatten(),
+            warn_evttypes: self.optional_truth(of("warn_evttypes"), "warn_evttypes").ok().flatten(),
+            skip_if_unknown_filter: self
+                .optional_truth(of("skip-if-unknown-filter"), "skip-if-unknown-filter")
+                .ok()
+                .flatten(),
+            capture: self.optional_truth(of("capture"), "capture").ok().flatten(),
+            capture_duration: self.milliseconds(of("capture_duration"), "capture_duration").ok().flatten(),
+        }
     }
 
     fn priority(&mut self, map: Map<'_>) -> Result<Option<Priority>, Reported> {
         let (Some(written), Some(node)) = (self.optional_text(map, "priority")?, map.get("priority")) else {
             return Ok(None);
         };
-        match parse_priority(&written.text) {
-            Some(priority) => Ok(Some(priority)),
-            None => {
-                let names = PRIORITIES.map(Priority::name);
-                let help = did_you_mean(&written.text, names)
-                    .unwrap_or_else(|| format!("priorities, the most severe first: {}", names.join(", ")));
-                Err(self.wrong(node, format!("unknown priority `{}`", written.text)).help(help).report(self))
-            }
+        if let Some(priority) = parse_priority(&written.text) {
+            return Ok(Some(priority));
         }
+        let names = PRIORITIES.map(Priority::name);
+        let mut spelt = written.text.to_ascii_lowercase();
+        if let Some(first) = spelt.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        let help = did_you_mean(&spelt, names)
+            .unwrap_or_else(|| format!("priorities, the most severe first: {}", names.join(", ")));
+        Err(self.wrong(node, format!("unknown priority `{}`", written.text)).help(help).report(self))
     }
 
     fn milliseconds(&mut self, map: Map<'_>, key: &str) -> Result<Option<u64>, Reported> {

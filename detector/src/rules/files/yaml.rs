@@ -332,7 +332,7 @@ mod tests {
         for level in 1..9 {
             let alias = format!("*a{}", level - 1);
             let items = vec![alias; 10].join(",");
-            bomb.push_str(&format!("- &a{level} [{items}]\n"));
+            bomb = format!("{bomb}- &a{level} [{items}]\n");
         }
         assert_eq!(error(&bomb), YamlError::TooMany);
         let mut long = format!("- &a {}\n", "x".repeat(1 << 20));

@@ -19,7 +19,7 @@ use super::exceptions;
 pub const SOURCE: &str = "syscall";
 
 /// Values of one list that are shown at most.
-const MAX_FLAT_ITEMS: usize = 100_000;
+const MAX_FLAT_ITEMS: usize = 10_000;
 
 /// A list as all files together define it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,12 +135,11 @@ impl<T> Named<T> {
 
     /// Puts a definition in the place of the one with its name, or at the end.
     fn put(&mut self, name: &str, definition: T) {
-        match self.get_mut(name) {
-            Some(earlier) => *earlier = definition,
-            None => {
-                self.by_name.insert(name.to_owned(), self.all.len());
-                self.all.push(definition);
-            }
+        if let Some(earlier) = self.get_mut(name) {
+            *earlier = definition;
+        } else {
+            self.by_name.insert(name.to_owned(), self.all.len());
+            self.all.push(definition);
         }
     }
 
@@ -239,7 +238,7 @@ impl Definitions {
         match action {
             RuleAction::Define(keys) => {
                 let source = wanted.unwrap_or(SOURCE).to_owned();
-                self.define_rule(name, source, *keys, standing);
+                self.define_rule(&name, source, *keys, standing);
             }
             RuleAction::Enable(enabled) => match self.rules.get_mut(&name) {
                 Some(rule) => rule.enabled = enabled,
@@ -260,7 +259,7 @@ impl Definitions {
         }
     }
 
-    fn define_rule(&mut self, name: String, source: String, keys: RuleKeys, standing: Standing) {
+    fn define_rule(&mut self, name: &str, source: String, keys: RuleKeys, standing: Standing) {
         // What reads a definition gives it these.
         let (Some(condition), Some(output), Some(desc), Some(priority)) =
             (keys.condition, keys.output, keys.desc, keys.priority)
@@ -278,7 +277,7 @@ impl Definitions {
             self.diagnostics.extend(exceptions::check(exception));
         }
         let definition = RuleDefinition {
-            name: name.clone(),
+            name: name.to_owned(),
             condition,
             output,
             desc,
@@ -293,7 +292,7 @@ impl Definitions {
             capture_duration: keys.capture_duration.unwrap_or(0),
             standing,
         };
-        self.rules.put(&name, definition);
+        self.rules.put(name, definition);
     }
 
     fn unknown(&mut self, kind: &str, name: &str, standing: &Standing) {

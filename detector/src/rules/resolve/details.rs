@@ -107,7 +107,9 @@ fn names_of_lists(operand: &Operand, definitions: &Definitions, lists: &mut BTre
 fn for_each_check<'e>(expr: &'e Expr, visit: &mut impl FnMut(&str, &'e Operand)) {
     match &expr.kind {
         ExprKind::And(items) | ExprKind::Or(items) => {
-            items.iter().for_each(|item| for_each_check(item, visit))
+            for item in items {
+                for_each_check(item, visit);
+            }
         }
         ExprKind::Not(inner) => for_each_check(inner, visit),
         ExprKind::Check(check) => {
@@ -126,7 +128,9 @@ fn for_each_check<'e>(expr: &'e Expr, visit: &mut impl FnMut(&str, &'e Operand))
 pub(super) fn for_each_field<'e>(expr: &'e Expr, visit: &mut impl FnMut(&'e FieldRef)) {
     match &expr.kind {
         ExprKind::And(items) | ExprKind::Or(items) => {
-            items.iter().for_each(|item| for_each_field(item, visit))
+            for item in items {
+                for_each_field(item, visit);
+            }
         }
         ExprKind::Not(inner) => for_each_field(inner, visit),
         ExprKind::Check(check) => {

@@ -99,8 +99,8 @@ pub(super) fn check(exception: &Exception) -> Vec<Diagnostic> {
     found
 }
 
-/// What is wrong with the values. Values can come from later items than the fields.
-pub(super) fn check_values(exception: &Exception) -> Vec<Diagnostic> {
+/// What is wrong with the values.
+fn check_values(exception: &Exception) -> Vec<Diagnostic> {
     let wrong = |place: &Place, message: String, help: &str| {
         Diagnostic::new(Code::Validate, place.clone(), message).help(help).within(&exception.standing.within)
     };
@@ -230,7 +230,7 @@ fn push_value(text: &mut LocatedText, value: &Entry, list: bool) {
     match value {
         Entry::Many(values, place) => push_list(text, values, place),
         Entry::One(scalar) if list && scalar.text.starts_with('(') => {
-            text.push_made(&scalar.text, &scalar.place)
+            text.push_made(&scalar.text, &scalar.place);
         }
         Entry::One(_) if list => push_list(text, std::slice::from_ref(value), value.place()),
         Entry::One(scalar) => text.push_made(&quoted(&scalar.text), &scalar.place),

@@ -252,8 +252,10 @@ impl<C: FieldCatalog> Compiler<'_, C> {
             self.skip(rule, SkipReason::Source(rule.source.clone()));
             return None;
         }
-        // Reported where the exceptions were read.
-        if rule.exceptions.iter().any(|exception| !exceptions::check(exception).is_empty()) {
+        // Values can have come from later items than the fields: only now all is there.
+        let wrong: Vec<Diagnostic> = rule.exceptions.iter().flat_map(exceptions::check).collect();
+        if !wrong.is_empty() {
+            self.found.extend(wrong);
             return None;
         }
         let written = self.condition(rule);
@@ -315,8 +317,12 @@ impl<C: FieldCatalog> Compiler<'_, C> {
         let whole = if parts.is_empty() {
             written.clone()
         } else {
-            parts.insert(0, written.clone());
-            Expr { kind: ExprKind::And(parts), span: written.span }
+            // One level of `and`, as one would write it.
+            let conditions = match written.clone() {
+                Expr { kind: ExprKind::And(conditions), .. } => conditions,
+                other => vec![other],
+            };
+            Expr { kind: ExprKind::And(conditions.into_iter().chain(parts).collect()), span: written.span }
         };
         let expanded = match expand(&whole, self.names) {
             Ok(expanded) => expanded,
