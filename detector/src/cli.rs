@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 ///
 /// Without a command it runs the agent. Flags have the meaning that they have in Falco.
 #[derive(Debug, Parser)]
-#[command(name = "detector", version, max_term_width = 100, args_conflicts_with_subcommands = false)]
+#[command(name = "detector", disable_version_flag = true, max_term_width = 100)]
 pub struct Cli {
     /// Do something else than run the agent
     #[command(subcommand)]
@@ -61,6 +61,11 @@ pub struct Cli {
     /// With --list: the layout
     #[arg(long = "format", value_enum, default_value_t = Format::Text)]
     pub format: Format,
+
+    /// Print the version and exit
+    // -V validates, as in Falco, so the flag that clap makes cannot be used.
+    #[arg(long = "version")]
+    pub version: bool,
 
     /// Load configuration and rules, then exit instead of running
     #[arg(long = "dry-run")]

@@ -27,6 +27,10 @@ fn main() -> ExitCode {
             return if error.use_stderr() { exit_code::FAILURE } else { exit_code::SUCCESS };
         }
     };
+    if cli.version {
+        let written = writeln!(std::io::stdout(), "detector version: {}", env!("CARGO_PKG_VERSION"));
+        return if written.is_ok() { exit_code::SUCCESS } else { exit_code::FAILURE };
+    }
     start_log();
     match settings(&cli).and_then(|settings| run(&cli, &settings)) {
         Ok(()) => exit_code::SUCCESS,
