@@ -53,12 +53,12 @@ impl KernelFilter {
         if self.terms.is_empty() {
             return "nothing: no rule can match an exec".to_owned();
         }
-        let terms: Vec<String> = self.terms.iter().map(describe).collect();
+        let terms: Vec<String> = self.terms.iter().copied().map(describe).collect();
         terms.join("; or ")
     }
 }
 
-fn describe(term: &FilterTerm) -> String {
+fn describe(term: FilterTerm) -> String {
     const WORDS: [(u32, &str, &str); 5] = [
         (predicate::CONTAINER_LIKE, "in a container", "on the host"),
         (predicate::OVERLAY, "on an overlay", "not on an overlay"),
