@@ -125,7 +125,6 @@ fn try_kernel(
             retried = faults;
             continue;
         }
-        let _ = std::fs::remove_file(&initramfs);
         let release = kernel.release.clone();
         return Ok(Outcome { wanted, release, console, total, retried, faults });
     }

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! VM-BOOT up=3.21 release=6.1.0-56-cloud-amd64
+//! VM-PROGRAM name=sched_process_e verified=51234 machine_code=60123
 //! VM-SUITE begin=copy_up overlay=absent
 //! VM-SUITE end=copy_up code=0 up=9.87
 //! VM-EXIT rc=0 up=41.02
@@ -13,10 +14,12 @@
 //! As `/sbin/modprobe` it is the kernel's module loader: overlay comes, as on a real host, with the first mount, which
 //! is after the agent has started. It is taken out again between the suites, so that this holds for each of them.
 
+mod programs;
+
 use std::error::Error;
 use std::ffi::CStr;
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +29,8 @@ use std::time::Duration;
 use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module};
 use nix::mount::{MsFlags, mount};
 use nix::sys::reboot::{RebootMode, reboot};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -92,6 +97,7 @@ fn run() -> Outcome<usize> {
     if !loopback.success() {
         return Err(format!("cannot bring the loopback device up: {loopback}").into());
     }
+    show_agent()?;
     let mut suites: Vec<PathBuf> =
         fs::read_dir(format!("{HOME}/suites"))?.map(|entry| Ok(entry?.path())).collect::<Outcome<_>>()?;
     suites.sort();
@@ -119,6 +125,40 @@ fn set_stage() -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// Starts the agent alone, without anything to see: its log tells which hooks it chose, the kernel tells what they cost
+/// the verifier.
+fn show_agent() -> Outcome<()> {
+    let mut agent = Command::new(format!("{HOME}/bin/detector"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cannot start the agent: {error}"))?;
+    let log = agent.stderr.take().ok_or("the agent has no standard error")?;
+    let mut armed = false;
+    for line in BufReader::new(log).lines() {
+        let line = line?;
+        say(&line);
+        if line.contains("hooks armed") && !armed {
+            armed = true;
+            for program in programs::loaded().map_err(|error| format!("cannot list programs: {error}"))? {
+                let verified = program.verified.map_or("-".to_owned(), |count| count.to_string());
+                say(&format!(
+                    "VM-PROGRAM name={} verified={verified} machine_code={}",
+                    program.name, program.machine_code
+                ));
+            }
+            kill(Pid::from_raw(agent.id().cast_signed()), Signal::SIGTERM)?;
+        }
+    }
+    let status = agent.wait()?;
+    if armed && status.success() {
+        Ok(())
+    } else {
+        Err(format!("the agent alone ended with {status}").into())
+    }
 }
 
 fn run_suite<'skip>(suite: &Path, skip: impl Iterator<Item = &'skip str>) -> Outcome<bool> {
