@@ -35,6 +35,7 @@ enum Verb {
     Run(run::Options),
     Demo(demo::Options),
     Vm(vm::Options),
+    VerifierStats(vm::verifier_stats::StatsOptions),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Verb::Run(options) => run::run(&options),
         Verb::Demo(options) => demo::run(&options),
         Verb::Vm(options) => vm::run(&options),
+        Verb::VerifierStats(options) => vm::verifier_stats::run(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::vm::{self, Lab};
 use crate::workspace::Workspace;
 use crate::{build, build_ebpf, command, containers, lint, privilege};
 use not_run::{Class, NotRun};
@@ -71,6 +72,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             }
         }
     });
+    if options.filter.is_empty() {
+        step("other kernels, emulated", &mut || {
+            if !built {
+                bail!("there is no agent to test: see the step `build`");
+            }
+            other_kernels(&workspace, &mut absent)
+        });
+    }
     absent.extend(not_run::read(&list)?);
     conclude(&steps, &absent, is_ci())
 }
@@ -149,6 +158,7 @@ fn kernel_tests(
     command::run(&mut cargo)
 }
 
+use crate::vm::{self, Lab};
 /// Builds the static programs that the tests run inside containers; returns their folder.
 fn container_programs(workspace: &Workspace) -> Result<PathBuf> {
     let target = build::musl_target();

@@ -14,7 +14,15 @@ const SUITES: [(&str, &str); 3] =
     [("debian", "bullseye"), ("debian-security", "bookworm-security"), ("debian", "trixie-backports")];
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// Lists younger than this are believed.
-const FRESH: Duration = Duration::from_hours(24);
+const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What the archive answers.
+pub(super) enum Found {
+    /// This one.
+    Release(Release),
+    /// It has none, in its own words.
+    Nothing(String),
+}
 
 /// The private apt.
 pub(super) struct Archive {
@@ -59,17 +67,31 @@ impl Archive {
     }
 
     /// Finds the release that is meant.
-    pub(super) fn find(&self, wanted: &Wanted, debian_architecture: &str) -> Result<Release> {
+    pub(super) fn find(&self, wanted: &Wanted, debian_architecture: &str) -> Result<Found> {
         let names = format!("^linux-(image|binary|modules)-[0-9].*-cloud-{debian_architecture}$");
         let found = command::ask(self.apt("apt-cache").args(["search", "--names-only", &names]))?;
-        kernel_choice::choose(wanted, &found, debian_architecture)
+        Ok(match kernel_choice::choose(wanted, &found, debian_architecture) {
+            Some(release) => Found::Release(release),
+            None => Found::Nothing(format!(
+                "`apt-cache search --names-only '{names}'` over {} finds {} packages, none of them is a kernel {wanted}",
+                SUITES.map(|(_, suite)| suite).join(", "),
+                found.lines().count()
+            )),
+        })
     }
 
-    /// Downloads the packages of a release to `folder`; apt verifies each against the signed list.
-    pub(super) fn download(&self, release: &Release, folder: &Path) -> Result<()> {
+    /// Downloads the packages of a release to `folder`; apt verifies each against the signed list. The answer is the
+    /// archive's refusal, if it lists the packages and does not have them.
+    pub(super) fn download(&self, release: &Release, folder: &Path) -> Result<Result<(), String>> {
         let mut download = self.apt("apt-get");
         download.current_dir(folder).args(["-qq", "download"]).args(&release.packages);
-        command::run(&mut download).with_context(|| format!("cannot download the kernel {}", release.name))
+        command::show(&download);
+        let Err(error) = command::ask(&mut download) else { return Ok(Ok(())) };
+        let answer = format!("{error:#}");
+        if ["404 ", "403 "].iter().any(|refusal| answer.contains(refusal)) {
+            return Ok(Err(answer));
+        }
+        Err(error.context(format!("cannot download the kernel {}", release.name)))
     }
 
     fn update(&self) -> Result<()> {
@@ -109,10 +131,11 @@ fn system_sources() -> Result<String> {
 /// Our list: the suites at the address where this machine has its own Debian packages from.
 fn sources(system: &str) -> Result<String> {
     let base = system
-        .split_whitespace()
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .flat_map(str::split_whitespace)
         .filter(|word| word.starts_with("http"))
-        .filter_map(|address| address.trim_end_matches('/').strip_suffix("/debian"))
-        .next();
+        .find_map(|address| address.trim_end_matches('/').strip_suffix("/debian"));
     let Some(base) = base else {
         bail!(
             "none of this machine's apt sources is a Debian archive (an address that ends in /debian): kernels for \
@@ -133,8 +156,7 @@ mod tests {
         let list = sources(
             "# http://old.example/debian\nTypes: deb\nURIs: http://mirror.example/debian/\nSuites: bookworm\n",
         );
-        // Which of two is taken does not matter, that it is one of the machine's does.
-        assert!(list.unwrap().contains(".example/debian-security bookworm-security main\n"));
+        assert!(list.unwrap().contains(" http://mirror.example/debian-security bookworm-security main\n"));
         assert!(sources("deb http://archive.example/ubuntu noble main").is_err());
     }
 }

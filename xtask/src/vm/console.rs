@@ -13,11 +13,24 @@ pub(super) struct Console {
     pub(super) exit: Option<(i32, f32)>,
     /// The suites that began, by name.
     pub(super) suites: BTreeMap<String, Suite>,
+    /// The agent's programs, as the kernel tells.
+    pub(super) programs: Vec<Program>,
     /// The agent's own line about its hooks.
     pub(super) hooks: Option<String>,
     /// The kernel's or the first process' own cry.
     pub(super) fault: Option<String>,
     running: Option<String>,
+}
+
+/// One loaded program.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Program {
+    /// The first 15 bytes of its name.
+    pub(super) name: String,
+    /// Instructions that the verifier processed; kernels before 5.16 do not tell.
+    pub(super) verified: Option<u32>,
+    /// Bytes of machine code.
+    pub(super) machine_code: u32,
 }
 
 /// One test program in the guest.
@@ -46,11 +59,14 @@ impl Console {
             self.exit = code.map(|code| (code, up));
         } else if let Some(rest) = line.strip_prefix("VM-SUITE ") {
             self.suite(rest);
+        } else if let Some(rest) = line.strip_prefix("VM-PROGRAM ") {
+            self.programs.extend(program(rest));
         } else if line.starts_with("VM-FAULT ") || is_kernel_fault(line) {
             // The first one is the cause.
             self.fault.get_or_insert_with(|| line.to_owned());
         } else if let Some(at) = line.find("hooks armed: ") {
-            self.hooks.get_or_insert_with(|| line[at + "hooks armed: ".len()..].to_owned());
+            let hooks = line[at + "hooks armed: ".len()..].split(", kernel ").next();
+            self.hooks = self.hooks.take().or(hooks.map(str::to_owned));
         } else if let Some(rest) = line.strip_prefix("test ") {
             self.case(rest);
         }
@@ -90,6 +106,9 @@ impl Console {
         if self.boot.is_none() {
             faults.push("the guest did not come up".to_owned());
         }
+        if self.programs.is_empty() {
+            faults.push("the agent loaded no program".to_owned());
+        }
         for name in expected {
             let Some(suite) = self.suites.get(name) else {
                 faults.push(format!("{name} did not run"));
@@ -123,6 +142,14 @@ impl Console {
     }
 }
 
+fn program(rest: &str) -> Option<Program> {
+    Some(Program {
+        name: field(rest, "name")?.to_owned(),
+        verified: field(rest, "verified")?.parse().ok(),
+        machine_code: field(rest, "machine_code")?.parse().ok()?,
+    })
+}
+
 /// The value of `name=value` among the words of a line.
 fn field<'line>(line: &'line str, name: &str) -> Option<&'line str> {
     line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
@@ -138,12 +165,15 @@ mod tests {
 
     fn console(lines: &[&str]) -> Console {
         let mut console = Console::default();
-        lines.iter().for_each(|line| console.read(line));
+        for line in lines {
+            console.read(line);
+        }
         console
     }
 
-    const GOOD: [&str; 7] = [
+    const GOOD: [&str; 8] = [
         "VM-BOOT up=3.21 release=6.1.0-56-cloud-amd64\r",
+        "VM-PROGRAM name=exec verified=1234 machine_code=567",
         "VM-SUITE begin=burst overlay=absent",
         "running 2 tests",
         "test two ... ok",
@@ -158,6 +188,8 @@ mod tests {
         assert_eq!(console.faults(["burst"].into_iter()), Vec::<String>::new());
         assert_eq!((console.cases(), console.boot, console.exit), ((2, 0), Some(3.21), Some((0, 7.5))));
         assert_eq!(console.release.as_deref(), Some("6.1.0-56-cloud-amd64"));
+        let program = Program { name: "exec".to_owned(), verified: Some(1234), machine_code: 567 };
+        assert_eq!(console.programs, [program]);
     }
 
     #[test]
@@ -165,7 +197,7 @@ mod tests {
         assert_eq!(console(&GOOD).faults(["burst", "copy_up"].into_iter()), ["copy_up did not run"]);
         for absent in 0..GOOD.len() {
             // Headings of the test program carry nothing, and one case of two may be filtered out.
-            if [2, 3, 4].contains(&absent) {
+            if [3, 4, 5].contains(&absent) {
                 continue;
             }
             let mut lines = GOOD.to_vec();
@@ -183,17 +215,17 @@ mod tests {
     #[test]
     fn failures_are_told_by_name() {
         let mut lines = GOOD;
-        lines[3] = "test two ... FAILED";
-        lines[5] = "VM-SUITE end=burst code=101 up=7.10";
-        lines[6] = "VM-EXIT rc=1 up=7.50";
+        lines[4] = "test two ... FAILED";
+        lines[6] = "VM-SUITE end=burst code=101 up=7.10";
+        lines[7] = "VM-EXIT rc=1 up=7.50";
         assert_eq!(console(&lines).faults(["burst"].into_iter()), ["burst::two failed"]);
-        lines[1] = "VM-SUITE begin=burst overlay=present";
+        lines[2] = "VM-SUITE begin=burst overlay=present";
         assert!(console(&lines).faults(["burst"].into_iter()).iter().any(|fault| fault.contains("overlay")));
     }
 
     #[test]
     fn a_panic_is_a_break_down() {
-        let console = console(&[GOOD[0], GOOD[1], "[    7.1] Kernel panic - not syncing: Fatal exception"]);
+        let console = console(&[GOOD[0], GOOD[2], "[    7.1] Kernel panic - not syncing: Fatal exception"]);
         assert!(console.broke_down());
         assert!(console.faults(["burst"].into_iter())[0].contains("Kernel panic"));
     }

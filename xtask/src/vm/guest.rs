@@ -45,6 +45,9 @@ impl Guest {
             "cannot build the tests for the guest: see cargo's output above"
         );
         let (mut suites, helpers) = programs(&String::from_utf8_lossy(&output.stdout));
+        for name in filter {
+            anyhow::ensure!(suites.contains_key(name), "there is no suite `{name}` among tests/tests");
+        }
         suites.retain(|name, _| {
             let chosen = filter.is_empty() || filter.contains(name);
             chosen && !NOT_FOR_THE_GUEST.contains(&name.as_str())
@@ -52,6 +55,11 @@ impl Guest {
         anyhow::ensure!(!suites.is_empty(), "no suite is left to run in the guest");
         let busybox = containers::static_busybox(workspace)?;
         Ok(Self { suites, helpers, agent: workspace.agent(), busybox })
+    }
+
+    /// A guest that only starts the agent.
+    pub(super) fn build_without_suites(workspace: &Workspace, machine: &Machine) -> Result<Self> {
+        Ok(Self { suites: BTreeMap::new(), ..Self::build(workspace, machine, &[])? })
     }
 
     /// Names of the suites, in the order in which they run.

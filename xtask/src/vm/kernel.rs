@@ -19,15 +19,17 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// The cached kernel, or the one from the archive.
-    pub(super) fn get(archive: &Archive, release: &Release, cache: &Path) -> Result<Self> {
+    /// The cached kernel, or the one from the archive; the inner error is the archive's refusal.
+    pub(super) fn get(archive: &Archive, release: &Release, cache: &Path) -> Result<Result<Self, String>> {
         let kernel = Self { release: release.name.clone(), folder: cache.join(&release.name) };
         if kernel.is_complete() {
-            return Ok(kernel);
+            return Ok(Ok(kernel));
         }
         std::fs::create_dir_all(cache).with_context(|| format!("cannot create {}", cache.display()))?;
         let work = tempfile::tempdir_in(cache).context("cannot create a folder for the packages")?;
-        archive.download(release, work.path())?;
+        if let Err(refusal) = archive.download(release, work.path())? {
+            return Ok(Err(refusal));
+        }
         let tree = work.path().join("tree");
         for package in files_below(work.path()) {
             command::run(command::program("dpkg-deb").arg("-x").arg(&package).arg(&tree))?;
@@ -39,7 +41,7 @@ impl Kernel {
         let _ = std::fs::remove_dir_all(&kernel.folder);
         std::fs::rename(&ready, &kernel.folder)
             .with_context(|| format!("cannot write {}", kernel.folder.display()))?;
-        Ok(kernel)
+        Ok(Ok(kernel))
     }
 
     /// The image that QEMU boots.
@@ -54,7 +56,7 @@ impl Kernel {
 
     fn is_complete(&self) -> bool {
         let wanted = |name: &&str| self.folder.join("modules").join(format!("{name}.order")).is_file();
-        self.image().is_file() && MODULES.iter().all(|name| wanted(&name))
+        self.image().is_file() && MODULES.iter().all(wanted)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 /// What to look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +55,9 @@ pub(super) struct Release {
     pub(super) packages: Vec<String>,
 }
 
-/// Chooses among package names, which are the answer of `apt-cache search`: the part before ` - ` of each line.
-pub(super) fn choose(wanted: &Wanted, search: &str, debian_architecture: &str) -> Result<Release> {
+/// Chooses among package names, which are the answer of `apt-cache search`: the part before ` - ` of each line. None
+/// when the archive has no such kernel.
+pub(super) fn choose(wanted: &Wanted, search: &str, debian_architecture: &str) -> Option<Release> {
     let packages: Vec<&str> = search.lines().filter_map(|line| line.split(' ').next()).collect();
     let suffix = format!("-cloud-{debian_architecture}");
     let newest = packages
@@ -69,14 +70,12 @@ pub(super) fn choose(wanted: &Wanted, search: &str, debian_architecture: &str) -
             Wanted::Newest => true,
         })
         .max();
-    let Some((_, name)) = newest else {
-        bail!("the archive offers no cloud kernel {wanted} for {debian_architecture}");
-    };
+    let (_, name) = newest?;
     // Since 6.19 the image package is empty and two others hold the kernel and the modules.
     let parts = ["linux-image", "linux-binary", "linux-modules"];
     let parts = parts.map(|part| format!("{part}-{name}"));
     let packages = parts.into_iter().filter(|part| packages.contains(&part.as_str())).collect();
-    Ok(Release { name: name.to_owned(), packages })
+    Some(Release { name: name.to_owned(), packages })
 }
 
 /// All numbers of a release in order, so that comparing them compares releases: at least series and patch, so that a
@@ -121,9 +120,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_offered_is_an_error() {
-        let error = choose(&Wanted::Series(5, 10), OFFER, "amd64").unwrap_err();
-        assert_eq!(error.to_string(), "the archive offers no cloud kernel 5.10 for amd64");
+    fn what_is_not_offered_is_not_made_up() {
+        assert_eq!(choose(&Wanted::Series(5, 10), OFFER, "amd64"), None);
         assert!("6".parse::<Wanted>().is_err() && "x.y".parse::<Wanted>().is_err());
         assert_eq!("6.12".parse::<Wanted>().unwrap(), Wanted::Series(6, 12));
     }

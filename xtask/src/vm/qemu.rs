@@ -15,7 +15,7 @@ use crate::command;
 /// A guest that says nothing for so long hangs; the slowest case has a limit of half a minute.
 const SILENCE: Duration = Duration::from_secs(150);
 /// No run takes so long, even on a busy machine.
-const LIMIT: Duration = Duration::from_secs(900);
+pub(super) const LIMIT: Duration = Duration::from_secs(900);
 
 /// What a run needs besides the machine.
 pub(super) struct Boot<'path> {
@@ -23,10 +23,22 @@ pub(super) struct Boot<'path> {
     pub(super) initramfs: &'path Path,
     /// All that the console said is kept here.
     pub(super) log: &'path Path,
-    /// `tcg` or `kvm`, with options.
-    pub(super) accelerator: &'path str,
+    pub(super) accelerator: Accelerator,
+    /// The longest that it may take.
+    pub(super) limit: Duration,
+    /// Whether it is enough to see that it comes up.
+    pub(super) just_come_up: bool,
     /// Whether the console is shown while it runs.
     pub(super) verbose: bool,
+}
+
+/// Who executes the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accelerator {
+    /// The emulator.
+    Tcg,
+    /// This computer's processor.
+    Kvm,
 }
 
 /// A running emulator; it is killed on drop.
@@ -49,8 +61,12 @@ pub(super) fn boot(machine: &Machine, boot: &Boot) -> Result<(Console, Duration)
     let mut qemu = command::program("nice");
     qemu.args(["-n", "10", machine.qemu, "-nodefaults", "-no-reboot", "-display", "none"]);
     qemu.args(machine.board);
+    qemu.args(match boot.accelerator {
+        Accelerator::Tcg => ["-accel", "tcg,thread=multi", "-cpu", machine.processor],
+        Accelerator::Kvm => ["-accel", "kvm", "-cpu", "host"],
+    });
     // One processor: with two, the emulator races with the kernel's patching of its own code (QEMU 7.2).
-    qemu.args(["-accel", boot.accelerator, "-smp", "1", "-m", "1024"]);
+    qemu.args(["-smp", "1", "-m", "1024"]);
     qemu.arg("-kernel").arg(boot.image).arg("-initrd").arg(boot.initramfs);
     qemu.args(["-append", &parameters, "-serial", "stdio"]);
     command::show(&qemu);
@@ -81,12 +97,12 @@ pub(super) fn boot(machine: &Machine, boot: &Boot) -> Result<(Console, Duration)
         std::fs::File::create(boot.log).with_context(|| format!("cannot write {}", boot.log.display()))?;
     let mut console = Console::default();
     loop {
-        let left = LIMIT.saturating_sub(started.elapsed()).min(SILENCE);
+        let left = boot.limit.saturating_sub(started.elapsed()).min(SILENCE);
         let line = match heard.recv_timeout(left) {
             Ok(line) => line,
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
-                let line = format!("(nothing for {} s: the machine is stopped)", left.as_secs());
+                let line = format!("nothing more for {} s: the machine was stopped", left.as_secs());
                 console.fault.get_or_insert_with(|| line.clone());
                 writeln!(log, "{line}")?;
                 break;
@@ -97,7 +113,7 @@ pub(super) fn boot(machine: &Machine, boot: &Boot) -> Result<(Console, Duration)
         if boot.verbose {
             println!("  | {}", line.trim_end_matches('\r'));
         }
-        if console.exit.is_some() {
+        if console.exit.is_some() || (boot.just_come_up && console.boot.is_some()) {
             break;
         }
     }

@@ -10,7 +10,7 @@ const PROG_GET_FD_BY_ID: libc::c_int = 13;
 const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 
 /// Bytes of `struct bpf_prog_info` up to and with `verified_insns`; what a kernel does not know stays zero.
-const INFO_BYTES: usize = 224;
+const INFO_BYTES: u32 = 224;
 const JITED_LEN: usize = 16;
 const NAME: usize = 64;
 const NAME_BYTES: usize = 16;
@@ -47,20 +47,23 @@ pub(crate) fn loaded() -> std::io::Result<Vec<Program>> {
 }
 
 fn describe(file: &File) -> std::io::Result<Program> {
-    let mut info = [0_u8; INFO_BYTES];
+    let mut info = [0_u8; INFO_BYTES as usize];
     let address = info.as_mut_ptr() as u64;
-    let [low, high] = [address & 0xffff_ffff, address >> 32].map(|half| half as u32);
-    // descriptor, length, address; all of this machine are little endian
-    bpf(OBJ_GET_INFO_BY_FD, &mut [file.as_raw_fd().cast_unsigned(), INFO_BYTES as u32, low, high])?;
+    let word = |bytes: [u8; 4]| u32::from_ne_bytes(bytes);
+    let [a, b, c, d, e, f, g, h] = address.to_ne_bytes();
+    // descriptor, length, address in two words
+    let mut question = [file.as_raw_fd().cast_unsigned(), INFO_BYTES, word([a, b, c, d]), word([e, f, g, h])];
+    bpf(OBJ_GET_INFO_BY_FD, &mut question)?;
     Ok(parse(&info))
 }
 
-fn parse(info: &[u8; INFO_BYTES]) -> Program {
+fn parse(info: &[u8]) -> Program {
     let number = |at: usize| {
         let bytes = info.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
         bytes.map_or(0, u32::from_le_bytes)
     };
-    let name = info[NAME..NAME + NAME_BYTES].split(|byte| *byte == 0).next().unwrap_or_default();
+    let name = info.get(NAME..NAME + NAME_BYTES).unwrap_or_default();
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
     Program {
         name: String::from_utf8_lossy(name).into_owned(),
         verified: Some(number(VERIFIED)).filter(|count| *count > 0),
@@ -72,7 +75,10 @@ fn bpf<const WORDS: usize>(command: libc::c_int, attributes: &mut [u32; WORDS]) 
     // SAFETY: the attributes are as long as the kernel is told, and the buffer that they may point to outlives the call.
     let answer =
         unsafe { libc::syscall(libc::SYS_bpf, command, attributes.as_mut_ptr(), size_of_val(attributes)) };
-    if answer < 0 { Err(std::io::Error::last_os_error()) } else { Ok(answer as i32) }
+    if answer < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    i32::try_from(answer).map_err(std::io::Error::other)
 }
 
 #[cfg(test)]
@@ -81,7 +87,7 @@ mod tests {
 
     #[test]
     fn fields_are_found_and_what_the_kernel_does_not_tell_is_none() {
-        let mut info = [0; INFO_BYTES];
+        let mut info = [0; INFO_BYTES as usize];
         info[JITED_LEN] = 7;
         info[NAME..NAME + 4].copy_from_slice(b"exec");
         let program = Program { name: "exec".to_owned(), verified: None, machine_code: 7 };
