@@ -12,10 +12,10 @@ use super::console::Console;
 use super::machine::Machine;
 use crate::command;
 
-/// A guest that says nothing for so long hangs; the slowest case has a limit of half a minute.
-const SILENCE: Duration = Duration::from_secs(150);
+/// A guest that says nothing for so long hangs; the limit of one step of a case is two minutes.
+const SILENCE: Duration = Duration::from_secs(300);
 /// No run takes so long, even on a busy machine.
-pub(super) const LIMIT: Duration = Duration::from_secs(900);
+pub(super) const LIMIT: Duration = Duration::from_secs(1800);
 
 /// What a run needs besides the machine.
 pub(super) struct Boot<'path> {

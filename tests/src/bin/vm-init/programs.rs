@@ -49,10 +49,9 @@ pub(crate) fn loaded() -> std::io::Result<Vec<Program>> {
 fn describe(file: &File) -> std::io::Result<Program> {
     let mut info = [0_u8; INFO_BYTES as usize];
     let address = info.as_mut_ptr() as u64;
-    let word = |bytes: [u8; 4]| u32::from_ne_bytes(bytes);
-    let [a, b, c, d, e, f, g, h] = address.to_ne_bytes();
-    // descriptor, length, address in two words
-    let mut question = [file.as_raw_fd().cast_unsigned(), INFO_BYTES, word([a, b, c, d]), word([e, f, g, h])];
+    // descriptor, length, and the address as two words; all kernels that are booted here are little endian
+    let half = |shift: u32| u32::try_from(address >> shift & 0xffff_ffff).map_err(std::io::Error::other);
+    let mut question = [file.as_raw_fd().cast_unsigned(), INFO_BYTES, half(0)?, half(32)?];
     bpf(OBJ_GET_INFO_BY_FD, &mut question)?;
     Ok(parse(&info))
 }
