@@ -158,7 +158,24 @@ fn kernel_tests(
     command::run(&mut cargo)
 }
 
-use crate::vm::{self, Lab};
+/// The real-kernel suite on the kernels that users have. Without an emulator or an archive that is a gap of this machine.
+fn other_kernels(workspace: &Workspace, absent: &mut Vec<NotRun>) -> Result<()> {
+    let lab = match Lab::prepare(workspace) {
+        Ok(lab) => lab,
+        Err(error) => {
+            absent.push(NotRun::missing("all other kernels", &format!("{error:#}")));
+            return Ok(());
+        }
+    };
+    let report = lab.run(&vm::Options::default())?;
+    report.print();
+    for (series, answer) in report.not_offered() {
+        let (name, reason) = (format!("kernel {series}"), answer.clone());
+        absent.push(NotRun { name, class: Class::Unobtainable, reason });
+    }
+    report.verdict(true)
+}
+
 /// Builds the static programs that the tests run inside containers; returns their folder.
 fn container_programs(workspace: &Workspace) -> Result<PathBuf> {
     let target = build::musl_target();
