@@ -12,6 +12,7 @@ mod lab;
 mod machine;
 mod qemu;
 mod report;
+mod stack;
 pub(crate) mod verifier_stats;
 
 use anyhow::Result;
@@ -37,6 +38,9 @@ pub(crate) struct Options {
     /// Machines at a time; as many as there are idle processors when not given
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
+    /// More kernel parameters, for instance `lockdown=confidentiality`
+    #[arg(long, value_name = "PARAMETERS", default_value = "")]
+    append: String,
     /// Show the guests' consoles while they run
     #[arg(long, short)]
     verbose: bool,

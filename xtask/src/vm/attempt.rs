@@ -18,6 +18,7 @@ pub(super) struct Setup<'lab> {
     pub(super) guest: &'lab Guest,
     pub(super) folder: &'lab Path,
     pub(super) logs: &'lab Path,
+    pub(super) append: &'lab str,
     pub(super) verbose: bool,
 }
 
@@ -56,6 +57,7 @@ impl Setup<'_> {
             accelerator: self.accelerator,
             limit: qemu::LIMIT,
             just_come_up: false,
+            append: self.append,
             verbose: self.verbose,
         };
         let (console, total) = qemu::boot(self.machine, &boot)?;

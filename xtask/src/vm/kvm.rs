@@ -37,6 +37,7 @@ pub(super) fn accelerator(
         accelerator: Accelerator::Kvm,
         limit: LIMIT,
         just_come_up: true,
+        append: "",
         verbose: false,
     };
     let (console, _) = qemu::boot(machine, &boot)?;

@@ -71,6 +71,7 @@ impl<'workspace> Lab<'workspace> {
                             guest,
                             folder: &self.folder,
                             logs: &logs,
+                            append: &options.append,
                             verbose: options.verbose,
                         };
                         let outcome = setup.try_kernel(wanted, kernel).map(|mut outcome| {

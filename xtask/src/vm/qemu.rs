@@ -26,6 +26,8 @@ pub(super) struct Boot<'path> {
     pub(super) accelerator: Accelerator,
     /// The longest that it may take.
     pub(super) limit: Duration,
+    /// More kernel parameters.
+    pub(super) append: &'path str,
     /// Whether it is enough to see that it comes up.
     pub(super) just_come_up: bool,
     /// Whether the console is shown while it runs.
@@ -55,8 +57,8 @@ impl Drop for Running {
 pub(super) fn boot(machine: &Machine, boot: &Boot) -> Result<(Console, Duration)> {
     // `quiet`: the serial line is slow. `nokaslr mitigations=off`: less to do for the emulator.
     let parameters = format!(
-        "console={} quiet panic=-1 nokaslr mitigations=off random.trust_cpu=on {}",
-        machine.console, machine.parameters
+        "console={} quiet panic=-1 nokaslr mitigations=off random.trust_cpu=on {} {}",
+        machine.console, machine.parameters, boot.append
     );
     let mut qemu = command::program("nice");
     qemu.args(["-n", "10", machine.qemu, "-nodefaults", "-no-reboot", "-display", "none"]);

@@ -4,6 +4,7 @@ use anyhow::Result;
 use super::budget::Budget;
 use super::guest::Guest;
 use super::kernel_choice::Wanted;
+use super::stack;
 use super::{Lab, Options};
 use crate::workspace::Workspace;
 use crate::{build, build_ebpf};
@@ -33,7 +34,10 @@ pub(crate) fn run(options: StatsOptions) -> Result<()> {
             println!("{kernel:<8} {name:<16} {verified:>12} {:>14}", program.machine_code);
         }
     }
-    println!("(kernels before 5.16 do not tell the instructions)");
+    println!("(kernels before 5.16 do not tell the instructions)\n\nfunction: bytes of stack, of 512");
+    for (function, depth) in stack::depths(&workspace.ebpf_object())? {
+        println!("{function}: {depth}");
+    }
     if options.record {
         let mut budget = Budget::read(&workspace)?;
         for outcome in report.outcomes() {

@@ -27,7 +27,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module};
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -103,8 +103,14 @@ fn run() -> Outcome<usize> {
     suites.sort();
     let skip = fs::read_to_string(format!("{HOME}/skip")).unwrap_or_default();
     let mut failed = 0;
+    let skip: Vec<&str> = skip.lines().flat_map(|case| ["--skip", case]).collect();
     for suite in &suites {
-        failed += usize::from(!run_suite(suite, skip.lines())?);
+        let name = suite.file_name().unwrap_or_default().to_string_lossy();
+        failed += usize::from(!run_suite(&name, suite, &skip)?);
+    }
+    if let Some(suite) = suites.iter().find(|suite| suite.ends_with("sched_process_exec")) {
+        change_to_cgroup_v1()?;
+        failed += usize::from(!run_suite("cgroup_v1", suite, &["plain_drop", "as_the_first_process"])?);
     }
     Ok(failed)
 }
@@ -161,8 +167,17 @@ fn show_agent() -> Outcome<()> {
     }
 }
 
-fn run_suite<'skip>(suite: &Path, skip: impl Iterator<Item = &'skip str>) -> Outcome<bool> {
-    let name = suite.file_name().unwrap_or_default().to_string_lossy().into_owned();
+/// Replaces the unified hierarchy by the one of version 1 that every kernel here still has.
+fn change_to_cgroup_v1() -> Outcome<()> {
+    let folder = "/sys/fs/cgroup";
+    umount2(folder, MntFlags::empty()).map_err(|error| format!("cannot unmount {folder}: {error}"))?;
+    let kind = Some("cgroup");
+    mount(kind, folder, kind, MsFlags::empty(), Some("pids"))
+        .map_err(|error| format!("cannot mount cgroup version 1 on {folder}: {error}"))?;
+    Ok(())
+}
+
+fn run_suite(name: &str, suite: &Path, arguments: &[&str]) -> Outcome<bool> {
     let overlay = if remove_overlay() { "absent" } else { "present" };
     say(&format!("VM-SUITE begin={name} overlay={overlay}"));
     let mut command = Command::new(suite);
@@ -172,10 +187,8 @@ fn run_suite<'skip>(suite: &Path, skip: impl Iterator<Item = &'skip str>) -> Out
         .env("DETECTOR_BIN", format!("{HOME}/bin/detector"))
         .env("DETECTOR_TEST_HELPERS", format!("{HOME}/bin"))
         .args(["--test-threads", "2"])
+        .args(arguments)
         .stdin(Stdio::null());
-    for case in skip {
-        command.args(["--skip", case]);
-    }
     let status = command.status().map_err(|error| format!("cannot start {}: {error}", suite.display()))?;
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(127));
     say(&format!("VM-SUITE end={name} code={code} up={}", uptime()));
