@@ -277,7 +277,8 @@ impl Lines {
 }
 
 /// `DETECTOR_BIN`, or what `cargo xtask build` leaves.
-fn program() -> PathBuf {
+#[must_use]
+pub fn program() -> PathBuf {
     std::env::var_os("DETECTOR_BIN")
         .map_or_else(|| helper_binaries::target_folder().join("detector"), PathBuf::from)
 }

@@ -29,6 +29,8 @@ pub fn build(root: &Path) {
     copy_program(&probe, &root.join("bin/probe"));
     copy_program(&probe, &root.join(TOOL.trim_start_matches('/')));
     must(fs::write(root.join("dev/null"), ""), "make", "dev/null");
+    // As engines make it; where TOMOYO is on, executing a descriptor needs it.
+    must(symlink("/proc/self/fd", root.join("dev/fd")), "link", "dev/fd");
     let passwd = "root:x:0:0:root:/root:/bin/sh\ncarol:x:1000:1000::/tmp:/bin/sh\n";
     must(fs::write(root.join("etc/passwd"), passwd), "write", "etc/passwd");
     must(fs::write(root.join("etc/group"), "root:x:0:\ncarol:x:1000:\n"), "write", "etc/group");

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-/// How long anything may take before the harness calls it hung. A limit for failures, not a measurement.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+/// How long anything may take before the harness calls it hung. A limit for failures, not a measurement: an emulated
+/// machine on a busy computer needs more than half a minute to start the agent.
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What a finished command left.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod lint;
 mod privilege;
 mod run;
 mod test;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Verb {
     Test(test::Options),
     Run(run::Options),
     Demo(demo::Options),
+    Vm(vm::Options),
+    VerifierStats(vm::verifier_stats::StatsOptions),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +46,8 @@ fn main() -> ExitCode {
         Verb::Test(options) => test::run(&options),
         Verb::Run(options) => run::run(&options),
         Verb::Demo(options) => demo::run(&options),
+        Verb::Vm(options) => vm::run(&options),
+        Verb::VerifierStats(options) => vm::verifier_stats::run(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

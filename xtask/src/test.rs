@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::vm::{self, Lab};
 use crate::workspace::Workspace;
 use crate::{build, build_ebpf, command, containers, lint, privilege};
 use not_run::{Class, NotRun};
@@ -71,6 +72,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             }
         }
     });
+    if options.filter.is_empty() {
+        step("other kernels, emulated", &mut || {
+            if !built {
+                bail!("there is no agent to test: see the step `build`");
+            }
+            other_kernels(&workspace, &mut absent)
+        });
+    }
     absent.extend(not_run::read(&list)?);
     conclude(&steps, &absent, is_ci())
 }
@@ -147,6 +156,24 @@ fn kernel_tests(
         cargo.arg("--").args(filter);
     }
     command::run(&mut cargo)
+}
+
+/// The real-kernel suite on the kernels that users have. Without an emulator or an archive that is a gap of this machine.
+fn other_kernels(workspace: &Workspace, absent: &mut Vec<NotRun>) -> Result<()> {
+    let lab = match Lab::prepare(workspace) {
+        Ok(lab) => lab,
+        Err(error) => {
+            absent.push(NotRun::missing("all other kernels", &format!("{error:#}")));
+            return Ok(());
+        }
+    };
+    let report = lab.run(&vm::Options::default())?;
+    report.print();
+    for (series, answer) in report.not_offered() {
+        let (name, reason) = (format!("kernel {series}"), answer.clone());
+        absent.push(NotRun { name, class: Class::Unobtainable, reason });
+    }
+    report.verdict(true)
 }
 
 /// Builds the static programs that the tests run inside containers; returns their folder.

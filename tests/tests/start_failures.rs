@@ -1,0 +1,83 @@
+//! A start that cannot succeed: the agent says in one line what is wrong and what to do, and ends with 1.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use detector_tests::case::has_root;
+use detector_tests::{agent, process};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+/// Starts the agent after `prepare` has run in its process, and compares what it says with `expected`.
+fn refused(prepare: fn() -> io::Result<()>, expected: &[&str]) {
+    // A copy where any user may read it.
+    let folder = tempfile::tempdir_in("/tmp").expect("a folder for a copy of the agent");
+    let program = folder.path().join("detector");
+    fs::copy(agent::program(), &program).expect("a copy of the agent");
+    for path in [folder.path(), &program] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a copy for everyone");
+    }
+    let mut command = Command::new(&program);
+    command.args(["-M", "1"]);
+    // SAFETY: what the cases do there are system calls, which touch no memory of the parent.
+    unsafe { command.pre_exec(prepare) };
+    let finished = process::run(command);
+    assert_eq!(finished.code(), 1, "{finished}");
+    let errors: Vec<&str> = finished.stderr.lines().filter(|line| line.starts_with("Error: ")).collect();
+    assert_eq!(errors.len(), 1, "{finished}");
+    for part in expected {
+        assert!(errors[0].contains(part), "`{part}` is not in: {}", errors[0]);
+    }
+    assert!(!finished.stderr.contains("hooks armed"), "{finished}");
+}
+
+#[test]
+fn not_root() {
+    if !has_root("not_root") {
+        return;
+    }
+    let become_nobody = || {
+        nix::unistd::setgroups(&[])?;
+        nix::unistd::setgid(65534.into())?;
+        Ok(nix::unistd::setuid(65534.into())?)
+    };
+    refused(become_nobody, &["refuses to load eBPF programs", "Operation not permitted", "run it as root"]);
+}
+
+/// As in a container that runs as root.
+#[test]
+fn root_without_capabilities() {
+    const CAP_SYS_ADMIN: libc::c_int = 21;
+    const CAP_PERFMON: libc::c_int = 38;
+    const CAP_BPF: libc::c_int = 39;
+    if !has_root("root_without_capabilities") {
+        return;
+    }
+    let drop_capabilities = || {
+        for capability in [CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF] {
+            // SAFETY: takes numbers alone.
+            if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    refused(drop_capabilities, &["refuses to load eBPF programs", "is root but lacks CAP_BPF"]);
+}
+
+#[test]
+fn no_btf() {
+    if !has_root("no_btf") {
+        return;
+    }
+    let hide_btf = || {
+        let none = None::<&str>;
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+        Ok(mount(Some("none"), "/sys/kernel/btf", Some("tmpfs"), MsFlags::empty(), none)?)
+    };
+    refused(hide_btf, &["no kernel BTF at /sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF"]);
+}

@@ -1,0 +1,56 @@
+//! `cargo xtask vm`: the agent and the real-kernel tests on other kernels than this machine's, in emulated machines.
+mod archive;
+mod attempt;
+mod budget;
+mod console;
+mod guest;
+mod initramfs;
+mod kernel;
+mod kernel_choice;
+mod kvm;
+mod lab;
+mod machine;
+mod qemu;
+mod report;
+mod stack;
+pub(crate) mod verifier_stats;
+
+use anyhow::Result;
+
+use crate::workspace::Workspace;
+use crate::{build, build_ebpf};
+use kernel_choice::Wanted;
+pub(crate) use lab::Lab;
+pub(crate) use report::Report;
+
+/// Boot real Debian kernels in QEMU and run the agent and the real-kernel tests inside
+///
+/// Kernels are packages of the Debian archive, found by search, checked by apt, kept in target/vm. A machine that does
+/// not come up is a failure.
+#[derive(clap::Args, Default)]
+pub(crate) struct Options {
+    /// Series such as `6.12`, or `newest`; all five when none is given
+    #[arg(value_name = "KERNEL")]
+    kernels: Vec<Wanted>,
+    /// Run only this suite (a file of tests/tests, without .rs); can be given many times
+    #[arg(long, value_name = "SUITE")]
+    suite: Vec<String>,
+    /// Machines at a time; as many as there are idle processors when not given
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// More kernel parameters, for instance `lockdown=confidentiality`
+    #[arg(long, value_name = "PARAMETERS", default_value = "")]
+    append: String,
+    /// Show the guests' consoles while they run
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let workspace = Workspace::find()?;
+    build::build(&workspace, &build_ebpf::Options::default())?;
+    let report = Lab::prepare(&workspace)?.run(options)?;
+    report.print();
+    // Asked for by name or as part of all: here a kernel that cannot be had is a failure.
+    report.verdict(false)
+}

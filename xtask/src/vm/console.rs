@@ -1,0 +1,232 @@
+//! What the guest says on its serial console, understood. The line `VM-EXIT` is the machine's exit status; what QEMU
+//! itself returns tells nothing.
+use std::collections::BTreeMap;
+
+/// What has been seen of one run.
+#[derive(Debug, Default)]
+pub(super) struct Console {
+    /// Seconds after power-on at which the first process ran.
+    pub(super) boot: Option<f32>,
+    /// `uname -r` as the guest says it.
+    pub(super) release: Option<String>,
+    /// Exit code of the first process, and seconds after power-on.
+    pub(super) exit: Option<(i32, f32)>,
+    /// The suites that began, by name.
+    pub(super) suites: BTreeMap<String, Suite>,
+    /// The agent's programs, as the kernel tells.
+    pub(super) programs: Vec<Program>,
+    /// The agent's own line about its hooks.
+    pub(super) hooks: Option<String>,
+    /// The kernel's or the first process' own cry.
+    pub(super) fault: Option<String>,
+    running: Option<String>,
+}
+
+/// One loaded program.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Program {
+    /// The first 15 bytes of its name.
+    pub(super) name: String,
+    /// Instructions that the verifier processed; kernels before 5.16 do not tell.
+    pub(super) verified: Option<u32>,
+    /// Bytes of machine code.
+    pub(super) machine_code: u32,
+}
+
+/// One test program in the guest.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Suite {
+    /// Whether overlay was there before the agent was.
+    pub(super) overlay_before: bool,
+    /// Cases that passed.
+    pub(super) passed: u32,
+    /// Names of the cases that failed.
+    pub(super) failed: Vec<String>,
+    /// Exit code; none while it runs, or when the machine stopped under it.
+    pub(super) code: Option<i32>,
+}
+
+impl Console {
+    /// Takes in one line.
+    pub(super) fn read(&mut self, line: &str) {
+        let line = line.trim_end_matches('\r');
+        if let Some(rest) = line.strip_prefix("VM-BOOT ") {
+            self.boot = field(rest, "up").and_then(|up| up.parse().ok());
+            self.release = field(rest, "release").map(str::to_owned);
+        } else if let Some(rest) = line.strip_prefix("VM-EXIT ") {
+            let code = field(rest, "rc").and_then(|code| code.parse().ok());
+            let up = field(rest, "up").and_then(|up| up.parse().ok()).unwrap_or_default();
+            self.exit = code.map(|code| (code, up));
+        } else if let Some(rest) = line.strip_prefix("VM-SUITE ") {
+            self.suite(rest);
+        } else if let Some(rest) = line.strip_prefix("VM-PROGRAM ") {
+            self.programs.extend(program(rest));
+        } else if line.starts_with("VM-FAULT ") || is_kernel_fault(line) {
+            // The first one is the cause.
+            self.fault.get_or_insert_with(|| line.to_owned());
+        } else if let Some(at) = line.find("hooks armed: ") {
+            let hooks = line[at + "hooks armed: ".len()..].split(", kernel ").next();
+            self.hooks = self.hooks.take().or(hooks.map(str::to_owned));
+        } else if let Some(rest) = line.strip_prefix("test ") {
+            self.case(rest);
+        }
+    }
+
+    fn suite(&mut self, rest: &str) {
+        if let Some(name) = field(rest, "begin") {
+            let overlay_before = field(rest, "overlay") != Some("absent");
+            self.suites.insert(name.to_owned(), Suite { overlay_before, ..Suite::default() });
+            self.running = Some(name.to_owned());
+        } else if let Some(name) = field(rest, "end")
+            && let Some(suite) = self.suites.get_mut(name)
+        {
+            suite.code = field(rest, "code").and_then(|code| code.parse().ok());
+            self.running = None;
+        }
+    }
+
+    /// A line of a test program: `test NAME ... ok`.
+    fn case(&mut self, rest: &str) {
+        let Some(suite) = self.running.as_ref().and_then(|name| self.suites.get_mut(name)) else { return };
+        match rest.split_once(" ... ") {
+            Some((_, "ok")) => suite.passed += 1,
+            Some((name, "FAILED")) => suite.failed.push(name.to_owned()),
+            _ => {}
+        }
+    }
+
+    /// True when the emulator or the guest's kernel broke down, which says nothing about the agent yet.
+    pub(super) fn broke_down(&self) -> bool {
+        self.exit.is_none()
+    }
+
+    /// Everything that is wrong, for a machine in which `expected` should have run.
+    pub(super) fn faults<'name>(&self, expected: impl Iterator<Item = &'name str>) -> Vec<String> {
+        let mut faults: Vec<String> = self.fault.iter().cloned().collect();
+        if self.boot.is_none() {
+            faults.push("the guest did not come up".to_owned());
+        }
+        if self.programs.is_empty() {
+            faults.push("the agent loaded no program".to_owned());
+        }
+        for name in expected {
+            let Some(suite) = self.suites.get(name) else {
+                faults.push(format!("{name} did not run"));
+                continue;
+            };
+            faults.extend(suite.failed.iter().map(|case| format!("{name}::{case} failed")));
+            match suite.code {
+                None => faults.push(format!("{name} did not end")),
+                Some(0) if suite.passed == 0 => faults.push(format!("{name} ran no case")),
+                Some(0) => {}
+                Some(code) if suite.failed.is_empty() => faults.push(format!("{name} ended with {code}")),
+                Some(_) => {}
+            }
+            if suite.overlay_before {
+                faults.push(format!("{name}: overlay was loaded before the agent"));
+            }
+        }
+        match self.exit {
+            None => faults.push("the guest never said VM-EXIT".to_owned()),
+            Some((0, _)) => {}
+            Some((code, _)) if faults.is_empty() => faults.push(format!("the guest ended with {code}")),
+            Some(_) => {}
+        }
+        faults
+    }
+
+    /// Cases passed and failed.
+    pub(super) fn cases(&self) -> (u32, usize) {
+        let failed = self.suites.values().map(|suite| suite.failed.len()).sum();
+        (self.suites.values().map(|suite| suite.passed).sum(), failed)
+    }
+}
+
+fn program(rest: &str) -> Option<Program> {
+    Some(Program {
+        name: field(rest, "name")?.to_owned(),
+        verified: field(rest, "verified")?.parse().ok(),
+        machine_code: field(rest, "machine_code")?.parse().ok()?,
+    })
+}
+
+/// The value of `name=value` among the words of a line.
+fn field<'line>(line: &'line str, name: &str) -> Option<&'line str> {
+    line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+}
+
+fn is_kernel_fault(line: &str) -> bool {
+    ["Kernel panic - not syncing", "Oops: ", "BUG: ", "soft lockup"].iter().any(|cry| line.contains(cry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn console(lines: &[&str]) -> Console {
+        let mut console = Console::default();
+        for line in lines {
+            console.read(line);
+        }
+        console
+    }
+
+    const GOOD: [&str; 8] = [
+        "VM-BOOT up=3.21 release=6.1.0-56-cloud-amd64\r",
+        "VM-PROGRAM name=exec verified=1234 machine_code=567",
+        "VM-SUITE begin=burst overlay=absent",
+        "running 2 tests",
+        "test two ... ok",
+        "test three ... ok",
+        "VM-SUITE end=burst code=0 up=7.10",
+        "VM-EXIT rc=0 up=7.50",
+    ];
+
+    #[test]
+    fn a_good_run_has_no_fault() {
+        let console = console(&GOOD);
+        assert_eq!(console.faults(["burst"].into_iter()), Vec::<String>::new());
+        assert_eq!((console.cases(), console.boot, console.exit), ((2, 0), Some(3.21), Some((0, 7.5))));
+        assert_eq!(console.release.as_deref(), Some("6.1.0-56-cloud-amd64"));
+        let program = Program { name: "exec".to_owned(), verified: Some(1234), machine_code: 567 };
+        assert_eq!(console.programs, [program]);
+    }
+
+    #[test]
+    fn whatever_is_missing_is_a_fault() {
+        assert_eq!(console(&GOOD).faults(["burst", "copy_up"].into_iter()), ["copy_up did not run"]);
+        for absent in 0..GOOD.len() {
+            // Headings of the test program carry nothing, and one case of two may be filtered out.
+            if [3, 4, 5].contains(&absent) {
+                continue;
+            }
+            let mut lines = GOOD.to_vec();
+            lines.remove(absent);
+            assert_ne!(
+                console(&lines).faults(["burst"].into_iter()),
+                Vec::<String>::new(),
+                "without {absent}"
+            );
+        }
+        let nothing_ran: Vec<&str> = GOOD.into_iter().filter(|line| !line.starts_with("test ")).collect();
+        assert_eq!(console(&nothing_ran).faults(["burst"].into_iter()), ["burst ran no case"]);
+    }
+
+    #[test]
+    fn failures_are_told_by_name() {
+        let mut lines = GOOD;
+        lines[4] = "test two ... FAILED";
+        lines[6] = "VM-SUITE end=burst code=101 up=7.10";
+        lines[7] = "VM-EXIT rc=1 up=7.50";
+        assert_eq!(console(&lines).faults(["burst"].into_iter()), ["burst::two failed"]);
+        lines[2] = "VM-SUITE begin=burst overlay=present";
+        assert!(console(&lines).faults(["burst"].into_iter()).iter().any(|fault| fault.contains("overlay")));
+    }
+
+    #[test]
+    fn a_panic_is_a_break_down() {
+        let console = console(&[GOOD[0], GOOD[2], "[    7.1] Kernel panic - not syncing: Fatal exception"]);
+        assert!(console.broke_down());
+        assert!(console.faults(["burst"].into_iter())[0].contains("Kernel panic"));
+    }
+}

@@ -1,0 +1,40 @@
+//! The kinds of machine that are emulated, and what differs between them.
+
+/// One architecture as Debian, cargo and QEMU name it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Machine {
+    /// Debian's name of the architecture.
+    pub(super) debian: &'static str,
+    /// Cargo's target for static programs.
+    pub(super) target: &'static str,
+    /// The emulator, and the package that has it.
+    pub(super) qemu: &'static str,
+    pub(super) qemu_package: &'static str,
+    /// Arguments that choose the board.
+    pub(super) board: &'static [&'static str],
+    /// The processor that is emulated.
+    pub(super) processor: &'static str,
+    /// The serial port that the kernel writes to.
+    pub(super) console: &'static str,
+    /// Kernel parameters of this architecture alone.
+    pub(super) parameters: &'static str,
+}
+
+pub(super) const AMD64: Machine = Machine {
+    debian: "amd64",
+    target: "x86_64-unknown-linux-musl",
+    qemu: "qemu-system-x86_64",
+    qemu_package: "qemu-system-x86",
+    board: &["-machine", "q35"],
+    // A plain one: what `max` adds (five levels of page tables, SMAP) only costs the emulator time.
+    processor: "qemu64",
+    console: "ttyS0",
+    parameters: "tsc=reliable no_timer_check",
+};
+
+impl Machine {
+    /// Whether this computer is of the same architecture, so that it could run the guest itself.
+    pub(super) fn is_ours(&self) -> bool {
+        self.target.starts_with(std::env::consts::ARCH)
+    }
+}

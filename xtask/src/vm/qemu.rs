@@ -1,0 +1,123 @@
+//! Boots one machine and listens to its console until it is done, hangs, or takes too long.
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+
+use super::console::Console;
+use super::machine::Machine;
+use crate::command;
+
+/// A guest that says nothing for so long hangs; the limit of one step of a case is two minutes.
+const SILENCE: Duration = Duration::from_secs(300);
+/// No run takes so long, even on a busy machine.
+pub(super) const LIMIT: Duration = Duration::from_secs(1800);
+
+/// What a run needs besides the machine.
+pub(super) struct Boot<'path> {
+    pub(super) image: &'path Path,
+    pub(super) initramfs: &'path Path,
+    /// All that the console said is kept here.
+    pub(super) log: &'path Path,
+    pub(super) accelerator: Accelerator,
+    /// The longest that it may take.
+    pub(super) limit: Duration,
+    /// More kernel parameters.
+    pub(super) append: &'path str,
+    /// Whether it is enough to see that it comes up.
+    pub(super) just_come_up: bool,
+    /// Whether the console is shown while it runs.
+    pub(super) verbose: bool,
+}
+
+/// Who executes the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accelerator {
+    /// The emulator.
+    Tcg,
+    /// This computer's processor.
+    Kvm,
+}
+
+/// A running emulator; it is killed on drop.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs the machine to its end. An error is a failure of ours; a guest that breaks down is an answer.
+pub(super) fn boot(machine: &Machine, boot: &Boot) -> Result<(Console, Duration)> {
+    // `quiet`: the serial line is slow. `nokaslr mitigations=off`: less to do for the emulator.
+    let parameters = format!(
+        "console={} quiet panic=-1 nokaslr mitigations=off random.trust_cpu=on {} {}",
+        machine.console, machine.parameters, boot.append
+    );
+    let mut qemu = command::program("nice");
+    qemu.args(["-n", "10", machine.qemu, "-nodefaults", "-no-reboot", "-display", "none"]);
+    qemu.args(machine.board);
+    qemu.args(match boot.accelerator {
+        Accelerator::Tcg => ["-accel", "tcg,thread=multi", "-cpu", machine.processor],
+        Accelerator::Kvm => ["-accel", "kvm", "-cpu", "host"],
+    });
+    // One processor: with two, the emulator races with the kernel's patching of its own code (QEMU 7.2).
+    qemu.args(["-smp", "1", "-m", "1024"]);
+    qemu.arg("-kernel").arg(boot.image).arg("-initrd").arg(boot.initramfs);
+    qemu.args(["-append", &parameters, "-serial", "stdio"]);
+    command::show(&qemu);
+    qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // SAFETY: prctl is async-signal-safe and touches no memory of the parent.
+    unsafe {
+        qemu.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?));
+    }
+    let started = Instant::now();
+    let mut running = Running(qemu.spawn().context("cannot start the emulator")?);
+    let (lines, heard) = mpsc::channel();
+    let streams: [Option<Box<dyn std::io::Read + Send>>; 2] = [
+        running.0.stdout.take().map(|stream| Box::new(stream) as _),
+        running.0.stderr.take().map(|stream| Box::new(stream) as _),
+    ];
+    for stream in streams.into_iter().flatten() {
+        let lines = lines.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+                if lines.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    drop(lines);
+    let mut log =
+        std::fs::File::create(boot.log).with_context(|| format!("cannot write {}", boot.log.display()))?;
+    let mut console = Console::default();
+    loop {
+        let left = boot.limit.saturating_sub(started.elapsed()).min(SILENCE);
+        let line = match heard.recv_timeout(left) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                let line = format!("nothing more for {} s: the machine was stopped", left.as_secs());
+                console.fault.get_or_insert_with(|| line.clone());
+                writeln!(log, "{line}")?;
+                break;
+            }
+        };
+        console.read(&line);
+        writeln!(log, "{}", line.trim_end_matches('\r'))?;
+        if boot.verbose {
+            println!("  | {}", line.trim_end_matches('\r'));
+        }
+        if console.exit.is_some() || (boot.just_come_up && console.boot.is_some()) {
+            break;
+        }
+    }
+    Ok((console, started.elapsed()))
+}

@@ -1,0 +1,136 @@
+//! The result of a run over several kernels, as a table and as a verdict.
+use std::fmt::Write as _;
+
+use anyhow::{Result, bail};
+
+use super::attempt::Outcome;
+use super::kernel_choice::Wanted;
+
+/// All kernels of a run.
+pub(crate) struct Report {
+    outcomes: Vec<Outcome>,
+    /// Series that the archive does not have, with its answer.
+    not_offered: Vec<(String, String)>,
+    logs: String,
+}
+
+impl Report {
+    pub(super) fn new(logs: String) -> Self {
+        Self { outcomes: Vec::new(), not_offered: Vec::new(), logs }
+    }
+
+    pub(super) fn add(&mut self, outcome: Outcome) {
+        self.outcomes.push(outcome);
+    }
+
+    pub(super) fn add_not_offered(&mut self, wanted: &Wanted, answer: &str) {
+        self.not_offered.push((wanted.to_string(), answer.to_owned()));
+    }
+
+    /// Machines end in any order; they are shown in the order in which they were asked for.
+    pub(super) fn sort(&mut self, wanted: &[Wanted]) {
+        self.outcomes.sort_by_key(|outcome| wanted.iter().position(|one| *one == outcome.wanted));
+    }
+
+    pub(super) fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// Kernels that the archive does not offer, with its own answer.
+    pub(crate) fn not_offered(&self) -> &[(String, String)] {
+        &self.not_offered
+    }
+
+    pub(crate) fn print(&self) {
+        print!("{}", self.table());
+    }
+
+    /// An error when a kernel failed; kernels that the archive does not offer are forgiven where the caller lists them.
+    pub(crate) fn verdict(&self, forgive_not_offered: bool) -> Result<()> {
+        let failed = self.outcomes.iter().filter(|outcome| !outcome.faults.is_empty());
+        let failed: Vec<_> = failed.map(|outcome| outcome.release.as_str()).collect();
+        if !failed.is_empty() {
+            bail!("not all passed on {}: what the machines said is in {}", failed.join(", "), self.logs);
+        }
+        if let Some((series, answer)) = self.not_offered.first().filter(|_| !forgive_not_offered) {
+            bail!("no kernel {series}: {answer}");
+        }
+        if self.outcomes.is_empty() {
+            bail!("no kernel at all was booted");
+        }
+        Ok(())
+    }
+
+    /// One line per kernel, and below it what went wrong.
+    fn table(&self) -> String {
+        let mut text = format!(
+            "\n{:<7} {:<29} {:>6} {:>7} {:>6} {:>6} {:>8}  hooks\n",
+            "kernel", "release", "boot s", "total s", "passed", "failed", "verified"
+        );
+        for Outcome { wanted, release, console, total, retried, faults } in &self.outcomes {
+            let boot = console.boot.map_or("-".to_owned(), |boot| format!("{boot:.1}"));
+            let (passed, failed) = console.cases();
+            let hooks = console.hooks.as_deref().unwrap_or("-");
+            let verified: Option<u32> = console.programs.iter().map(|program| program.verified).sum();
+            let verified = verified.map_or("-".to_owned(), |count| count.to_string());
+            let _ = writeln!(
+                text,
+                "{:<7} {release:<29} {boot:>6} {:>7.1} {passed:>6} {failed:>6} {verified:>8}  {hooks}",
+                wanted.to_string(),
+                total.as_secs_f32()
+            );
+            for fault in retried {
+                let _ = writeln!(text, "        retried: {fault}");
+            }
+            for fault in faults {
+                let _ = writeln!(text, "        FAILED: {fault}");
+            }
+        }
+        for (series, answer) in &self.not_offered {
+            let _ = writeln!(text, "{series:<7} not offered: {answer}");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::vm::console::Console;
+
+    fn outcome(wanted: Wanted, faults: &[&str]) -> Outcome {
+        Outcome {
+            wanted,
+            release: "6.1.0-56-cloud-amd64".to_owned(),
+            console: Console::default(),
+            total: Duration::from_secs(50),
+            retried: vec!["a panic".to_owned()],
+            faults: faults.iter().map(|fault| (*fault).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn one_failed_kernel_fails_all_and_a_retry_is_shown() {
+        let mut report = Report::new("target/vm/logs".to_owned());
+        assert!(report.verdict(true).is_err(), "nothing was booted");
+        report.add(outcome(Wanted::Newest, &[]));
+        assert!(report.verdict(false).is_ok());
+        report.add(outcome(Wanted::Series(6, 1), &["burst::x failed"]));
+        report.sort(&[Wanted::Series(6, 1), Wanted::Newest]);
+        assert!(report.verdict(true).is_err());
+        let table = report.table();
+        assert!(table.contains("retried: a panic") && table.contains("FAILED: burst::x failed"), "{table}");
+        assert!(table.find("newest").unwrap() > table.find("6.1 ").unwrap(), "{table}");
+    }
+
+    #[test]
+    fn what_the_archive_does_not_offer_is_forgiven_only_where_it_is_listed() {
+        let mut report = Report::new(String::new());
+        report.add(outcome(Wanted::Newest, &[]));
+        report.add_not_offered(&Wanted::Series(5, 10), "none found");
+        assert!(report.verdict(true).is_ok() && report.verdict(false).is_err());
+        assert_eq!(report.not_offered().len(), 1);
+    }
+}

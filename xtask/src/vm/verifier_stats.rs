@@ -1,0 +1,58 @@
+//! `cargo xtask verifier-stats`: what the verifier of each kernel pays for each program, held against the budget.
+use anyhow::Result;
+
+use super::budget::Budget;
+use super::guest::Guest;
+use super::kernel_choice::Wanted;
+use super::stack;
+use super::{Lab, Options};
+use crate::workspace::Workspace;
+use crate::{build, build_ebpf};
+
+/// Print what the verifier of each kernel processes; fail on growth above the recorded budget
+#[derive(clap::Args)]
+pub(crate) struct StatsOptions {
+    /// Series such as `6.12`, or `newest`; all five when none is given
+    #[arg(value_name = "KERNEL")]
+    kernels: Vec<Wanted>,
+    /// Write the figures of now, with some headroom, as the new budget
+    #[arg(long)]
+    record: bool,
+}
+
+pub(crate) fn run(options: StatsOptions) -> Result<()> {
+    let workspace = Workspace::find()?;
+    build::build(&workspace, &build_ebpf::Options::default())?;
+    let lab = Lab::prepare(&workspace)?;
+    let guest = Guest::build_without_suites(lab.workspace(), lab.machine())?;
+    let report = lab.boot_all(&Options { kernels: options.kernels, ..Options::default() }, &guest)?;
+    println!("\n{:<8} {:<16} {:>12} {:>14}", "kernel", "program", "instructions", "machine code B");
+    for outcome in report.outcomes() {
+        for program in &outcome.console.programs {
+            let verified = program.verified.map_or("-".to_owned(), |count| count.to_string());
+            let (kernel, name) = (outcome.wanted.to_string(), &program.name);
+            println!("{kernel:<8} {name:<16} {verified:>12} {:>14}", program.machine_code);
+        }
+    }
+    println!("(kernels before 5.16 do not tell the instructions)\n\nfunction: bytes of stack, of 512");
+    for (function, depth) in stack::depths(&workspace.ebpf_object())? {
+        println!("{function}: {depth}");
+    }
+    if options.record {
+        let mut budget = Budget::read(&workspace)?;
+        for outcome in report.outcomes() {
+            anyhow::ensure!(
+                outcome.console.exit.is_some_and(|(code, _)| code == 0),
+                "nothing is recorded, {} did not do its work: {}",
+                outcome.release,
+                outcome.faults.join("; ")
+            );
+            budget.record(&outcome.wanted, &outcome.console.programs);
+        }
+        return budget.write(&workspace);
+    }
+    for fault in report.outcomes().iter().flat_map(|outcome| &outcome.faults) {
+        println!("FAILED: {fault}");
+    }
+    report.verdict(false)
+}
