@@ -137,9 +137,8 @@ async fn without_room_an_event_goes_on_and_is_counted() {
     let world = World::new();
     let mut enricher = world.enricher(|config| config.room = 1);
     assert!(enricher.offer(event(&format!("/docker/{ID}"))).is_none());
-    let mut other = event("/");
-    other.namespaces.mnt = 8;
-    let second = enricher.offer(other).expect("there is no room");
+    let second = ExecEvent { credentials: event("/").credentials, ..container(8, "/") };
+    let second = enricher.offer(second).expect("there is no room");
     assert_eq!(second.container.metadata.state.to_string(), "partial:overflow");
     assert_eq!(user(&second), None);
     assert_eq!(enricher.stats().partial["overflow"], 1);
@@ -150,7 +149,7 @@ async fn without_room_an_event_goes_on_and_is_counted() {
 async fn a_file_system_that_hangs_costs_the_bound_and_the_rest_is_there() {
     let world = World::new();
     // The lookups never answer: all threads are taken by jobs that hang, as on a FUSE file system whose server sleeps.
-    let mut enricher = world.enricher(|config| config.wait = Duration::from_millis(50));
+    let mut enricher = world.enricher(|config| config.wait = Duration::from_secs(2));
     let (_keep, hang) = std::sync::mpsc::channel::<()>();
     let hang = std::sync::Arc::new(std::sync::Mutex::new(hang));
     for _ in 0..super::USER_THREADS {
