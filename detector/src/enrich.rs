@@ -1,8 +1,28 @@
 //! What the record alone does not say. May answer "unknown", never a silent empty.
+//!
+//! ```text
+//! event -> container_id -> enricher -> holder -> event
+//!          (cgroup_name)      |  ^
+//!                             v  |
+//!            workers: disk (monitor), user_names -> cache
+//! ```
 
+mod account_files;
+mod bounded_read;
+mod bounds;
+mod cache;
 mod cgroup_name;
 mod container_id;
+mod disk;
+mod enricher;
+mod holder;
+mod host_root;
+mod monitor;
 #[cfg(test)]
 mod sample;
+mod user_names;
+mod workers;
 
 pub use container_id::{Identifier, identify};
+pub use disk::DiskPlaces;
+pub use enricher::{EnrichConfig, EnrichStats, Enricher};

@@ -17,8 +17,8 @@ mod value;
 
 pub use clock::BootClock;
 pub use container::{
-    Cgroup, Cgroups, Container, ContainerId, ContainerMetadata, Healthcheck, Metadata, MetadataState,
-    MissingReason, Mount, Pod, Runtime,
+    Cgroup, Cgroups, Container, ContainerId, ContainerMetadata, Healthcheck, ImageReference, Metadata,
+    MetadataState, MissingReason, Mount, Pod, Runtime,
 };
 pub use exec::{Completeness, ExecEvent, ExecKind};
 pub use file::{ExeFlags, ExecutedFile, Origin};

@@ -58,23 +58,28 @@ impl Identifier {
 
     /// Whose process it is. Events of one container help with later ones.
     pub fn identify(&mut self, event: &ExecEvent) -> ContainerId {
+        self.recognise(event).id
+    }
+
+    /// As [`Identifier::identify`], with how sure that is.
+    pub(super) fn recognise(&mut self, event: &ExecEvent) -> Judgement {
         let judgement = self.judge(event);
-        if judgement.certain
-            && let ContainerId::Named { id, runtime } = &judgement.id
-        {
-            self.learn(event, id, *runtime);
-            return judgement.id;
-        }
-        if matches!(judgement.id, ContainerId::Host | ContainerId::Unknown) {
-            return judgement.id;
-        }
-        // In the pid namespace of the host a number can have belonged to an earlier container: better than no name at
-        // all, worse than any.
-        if event.process.pidns_level == 0 && matches!(judgement.id, ContainerId::Named { .. }) {
-            return judgement.id;
+        match &judgement.id {
+            ContainerId::Named { id, runtime } if judgement.certain => {
+                self.learn(event, id, *runtime);
+                return judgement;
+            }
+            // In the pid namespace of the host a number can have belonged to an earlier container: better than no name
+            // at all, worse than any.
+            ContainerId::Named { .. } if event.process.pidns_level == 0 => return judgement,
+            ContainerId::Host | ContainerId::Unknown => return judgement,
+            ContainerId::Named { .. } | ContainerId::Namespace(_) => {}
         }
         let remembered = self.places(event).into_iter().find_map(|place| self.remembered.get(&place));
-        remembered.map_or(judgement.id, |(id, runtime)| ContainerId::named(id.clone(), *runtime))
+        match remembered {
+            Some((id, runtime)) => Judgement { id: ContainerId::named(id.clone(), *runtime), certain: true },
+            None => judgement,
+        }
     }
 
     /// Remembers what the container of this event is called.

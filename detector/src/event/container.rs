@@ -1,8 +1,10 @@
 //! Which container a process is in: what the record tells, and what enrichment adds.
 
+mod image_reference;
 mod metadata;
 mod runtime;
 
+pub use image_reference::ImageReference;
 pub use metadata::{ContainerMetadata, Healthcheck, Metadata, MetadataState, MissingReason, Mount, Pod};
 pub use runtime::Runtime;
 

@@ -1,0 +1,157 @@
+//! Containers that were looked up, bounded in number and bytes.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use super::{bounds, disk::Found};
+use crate::event::{ContainerId, ExecEvent, MetadataState};
+
+/// Containers that are kept at most.
+const CONTAINERS: usize = 4096;
+/// Bytes that they take at most.
+const BYTES: usize = 16 << 20;
+/// How long complete metadata is believed: containers are renamed and joined to networks.
+const FRESH: Duration = Duration::from_secs(60);
+/// How long it is believed that something cannot be found out.
+const FRESH_PARTIAL: Duration = Duration::from_secs(1);
+/// Length of ids that are never given twice.
+const UNIQUE_ID: usize = 64;
+
+/// A container as it was identified. Names are given again, so the namespaces are part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    id: String,
+    place: Option<(u32, u64)>,
+}
+
+impl Key {
+    pub(super) fn of(event: &ExecEvent, id: &ContainerId) -> Self {
+        let id = id.full().unwrap_or_default();
+        let unique = id.len() == UNIQUE_ID;
+        let since = event.process.pidns_start_ns.unwrap_or(0);
+        Self { place: (!unique).then_some((event.namespaces.mnt, since)), id }
+    }
+}
+
+struct Entry {
+    found: Found,
+    since: Instant,
+    weight: usize,
+}
+
+/// The containers.
+#[derive(Default)]
+pub(super) struct Cache {
+    entries: HashMap<Key, Entry>,
+    order: VecDeque<Key>,
+    weight: usize,
+}
+
+impl Cache {
+    /// What is known of a container, if that is still to be believed.
+    pub(super) fn get(&self, key: &Key) -> Option<&Found> {
+        let entry = self.entries.get(key)?;
+        let believed = if entry.found.state() == MetadataState::Complete { FRESH } else { FRESH_PARTIAL };
+        (entry.since.elapsed() < believed).then_some(&entry.found)
+    }
+
+    /// Keeps what was found and gives back the best that is known: a container that is gone by now is still what it
+    /// was.
+    pub(super) fn put(&mut self, key: Key, found: Found) -> Found {
+        let best = match self.remove(&key) {
+            Some(before) if better(&before, &found) => before,
+            _ => found,
+        };
+        let weight = best.facts.as_deref().map_or(512, bounds::weight);
+        self.weight += weight;
+        self.entries.insert(key.clone(), Entry { found: best.clone(), since: Instant::now(), weight });
+        self.order.push_back(key);
+        while (self.weight > BYTES || self.entries.len() > CONTAINERS)
+            && let Some(oldest) = self.order.front().cloned()
+        {
+            self.remove(&oldest);
+        }
+        best
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Found> {
+        let entry = self.entries.remove(key)?;
+        self.weight -= entry.weight;
+        if let Some(at) = self.order.iter().position(|other| other == key) {
+            self.order.remove(at);
+        }
+        Some(entry.found)
+    }
+}
+
+fn better(one: &Found, other: &Found) -> bool {
+    let missing = |found: &Found| match found.state() {
+        MetadataState::Complete => 0,
+        MetadataState::Partial { missing, .. } if !missing.is_empty() => missing.len(),
+        MetadataState::Partial { .. } | MetadataState::Pending => usize::MAX,
+    };
+    missing(one) < missing(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use super::{BYTES, CONTAINERS, Cache, Key};
+    use crate::{
+        enrich::{disk::Found, sample::container},
+        event::{ContainerId, ContainerMetadata, MissingReason, Runtime},
+    };
+
+    fn key(name: &str) -> Key {
+        Key::of(&container(7, "/"), &ContainerId::named(name, Runtime::Oci))
+    }
+
+    fn found(name: Option<&str>, label: usize) -> Found {
+        let mut facts = ContainerMetadata::new("x", Runtime::Oci);
+        facts.name = name.map(str::to_owned);
+        facts.labels = Some(BTreeMap::from([("l".to_owned(), "v".repeat(label))]));
+        let id = ContainerId::named("x", Runtime::Oci);
+        Found { id, facts: Some(Arc::new(facts)), why: MissingReason::Source }
+    }
+
+    #[test]
+    fn the_best_is_kept() {
+        let mut cache = Cache::default();
+        assert_eq!(cache.get(&key("a")), None);
+        cache.put(key("a"), found(Some("web"), 1));
+        let gone = Found { facts: None, why: MissingReason::NotFound, ..found(None, 1) };
+        let best = cache.put(key("a"), gone);
+        assert_eq!(best.facts.unwrap().name.as_deref(), Some("web"));
+        assert!(cache.get(&key("a")).unwrap().facts.is_some());
+        let renamed = cache.put(key("a"), found(Some("shop"), 1));
+        assert_eq!(renamed.facts.unwrap().name.as_deref(), Some("shop"));
+        assert_eq!((cache.entries.len(), cache.order.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_name_that_is_given_again_is_another_container() {
+        let name = ContainerId::named("web", Runtime::Oci);
+        assert_ne!(Key::of(&container(7, "/"), &name), Key::of(&container(8, "/"), &name));
+        let id = ContainerId::named("a".repeat(64), Runtime::Docker);
+        assert_eq!(Key::of(&container(7, "/"), &id), Key::of(&container(8, "/"), &id));
+    }
+
+    #[test]
+    fn number_and_bytes_are_bounded() {
+        let mut cache = Cache::default();
+        for number in 0..CONTAINERS + 10 {
+            cache.put(key(&number.to_string()), found(Some("x"), 1));
+        }
+        assert_eq!((cache.entries.len(), cache.order.len()), (CONTAINERS, CONTAINERS));
+        assert!(cache.get(&key("0")).is_none() && cache.get(&key("10")).is_some());
+        for number in 0..200 {
+            cache.put(key(&number.to_string()), found(Some("x"), 1 << 20));
+        }
+        assert!(cache.weight <= BYTES && !cache.entries.is_empty());
+        let total: usize = cache.entries.values().map(|entry| entry.weight).sum();
+        assert_eq!(total, cache.weight);
+    }
+}

@@ -1,0 +1,293 @@
+//! Containers as they are on disk: needs no socket, works while daemons are dead or hang, and is there before a
+//! container's first process runs.
+
+mod docker_files;
+mod oci_spec;
+mod storage_files;
+mod task_folders;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use log::debug;
+use task_folders::Kin;
+
+use super::{
+    bounded_read::ReadError,
+    bounds,
+    container_id::Judgement,
+    monitor::{self, Monitor, is_plain},
+};
+use crate::event::{ContainerId, ContainerMetadata, ExecEvent, MetadataState, MissingReason, Runtime};
+
+/// Data roots of Docker that are remembered besides the configured ones.
+const LEARNED_ROOTS: usize = 16;
+/// Folders above a container's root file system in which its engine's data root is looked for.
+const LEVELS: usize = 6;
+
+/// Where engines keep their files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskPlaces {
+    /// Docker's data roots.
+    pub docker: Vec<PathBuf>,
+    /// containerd's task folders: below are namespaces, below them containers.
+    pub tasks: Vec<PathBuf>,
+    /// Storage roots of Podman and CRI-O.
+    pub storage: Vec<PathBuf>,
+    /// State folders of runc and crun.
+    pub oci: Vec<PathBuf>,
+    /// procfs of the host.
+    pub proc: PathBuf,
+}
+
+impl DiskPlaces {
+    /// The usual places on a host whose root is seen at `host_root` (`/` when the agent is no container).
+    #[must_use]
+    pub fn below(host_root: &Path) -> Self {
+        let all = |paths: &[&str]| {
+            paths.iter().map(|path| host_root.join(path.trim_start_matches('/'))).collect::<Vec<_>>()
+        };
+        Self {
+            docker: all(&["/var/lib/docker"]),
+            tasks: all(&[
+                "/run/containerd/io.containerd.runtime.v2.task",
+                "/run/docker/containerd/daemon/io.containerd.runtime.v2.task",
+                "/run/k3s/containerd/io.containerd.runtime.v2.task",
+                "/var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task",
+            ]),
+            storage: all(&["/var/lib/containers/storage", "/run/containers/storage"]),
+            oci: all(&["/run/runc", "/run/crun"]),
+            proc: host_root.join("proc"),
+        }
+    }
+}
+
+/// What was found out about a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Its identity, perhaps better known than before.
+    pub(super) id: ContainerId,
+    /// What is known of it.
+    pub(super) facts: Option<Arc<ContainerMetadata>>,
+    /// Why not all is known, where it is not.
+    pub(super) why: MissingReason,
+}
+
+impl Found {
+    /// How complete that is.
+    pub(super) fn state(&self) -> MetadataState {
+        match &self.facts {
+            Some(facts) => facts.state(self.why),
+            None => MetadataState::Partial { missing: Vec::new(), why: self.why },
+        }
+    }
+}
+
+/// Looks containers up on disk.
+#[derive(Debug)]
+pub(super) struct Disk {
+    places: DiskPlaces,
+    learned: Mutex<VecDeque<PathBuf>>,
+}
+
+/// One container being looked up.
+struct Search {
+    container: ContainerMetadata,
+    /// Something besides the id is known.
+    known: bool,
+    /// The worst that happened on the way.
+    trouble: Option<MissingReason>,
+}
+
+impl Search {
+    fn merge(&mut self, what: &str, read: Result<ContainerMetadata, ReadError>) {
+        match read {
+            Ok(mut better) => {
+                better.fill_from(std::mem::take(&mut self.container));
+                self.container = better;
+                self.known = true;
+            }
+            Err(error) => self.fail(what, &error),
+        }
+    }
+
+    fn fail(&mut self, what: &str, error: &ReadError) {
+        // A folder that another engine would have is no trouble.
+        if !matches!(error, ReadError::Absent) {
+            debug!("{what} of container {} cannot be used: {error}", self.container.id);
+            self.trouble = Some(error.reason());
+        }
+    }
+}
+
+impl Disk {
+    pub(super) fn new(places: DiskPlaces) -> Self {
+        Self { places, learned: Mutex::default() }
+    }
+
+    /// Everything that the disk tells about the container of this event. Reads many small files: not for the thread
+    /// that takes records.
+    pub(super) fn look_up(&self, event: &ExecEvent, judgement: &Judgement) -> Found {
+        let monitor = monitor::find(event, &self.places.proc);
+        let mut pids = vec![event.process.pid];
+        pids.extend(event.ancestors.iter().map(|ancestor| ancestor.pid));
+        let kin = Kin { pids, mnt: event.namespaces.mnt, proc: self.places.proc.clone() };
+        let named = match &judgement.id {
+            ContainerId::Named { id, runtime } if judgement.certain => Some((id.clone(), *runtime)),
+            ContainerId::Host | ContainerId::Unknown => None,
+            other => self.name(other, monitor.as_ref(), &kin),
+        };
+        match named {
+            Some((id, runtime)) if is_plain(&id) => self.describe(id, runtime, monitor.as_ref(), &kin),
+            Some((id, runtime)) => {
+                let mut facts = ContainerMetadata::new(id.clone(), runtime);
+                facts.name = Some(id.clone());
+                Found {
+                    id: ContainerId::named(id, runtime),
+                    facts: Some(Arc::new(facts)),
+                    why: MissingReason::NotFound,
+                }
+            }
+            None => Found { id: judgement.id.clone(), facts: None, why: MissingReason::Unnamed },
+        }
+    }
+
+    /// Finds the name of a container by what looks after it, or by its first process.
+    fn name(&self, claimed: &ContainerId, monitor: Option<&Monitor>, kin: &Kin) -> Option<(String, Runtime)> {
+        match monitor {
+            Some(Monitor::Shim { namespace, bundle, .. }) => {
+                let id = task_folders::task_of(bundle.parent()?, kin);
+                if let Some(id) = id {
+                    let runtime = if namespace == "moby" { Runtime::Docker } else { Runtime::Containerd };
+                    return Some((id, runtime));
+                }
+            }
+            Some(Monitor::Conmon { id, pid_file: Some(file), .. })
+                if task_folders::pid_file_is_of(file, kin) =>
+            {
+                return Some((id.clone(), Runtime::Podman));
+            }
+            Some(Monitor::Conmon { .. }) | None => {}
+        }
+        let mut states = self.places.oci.iter();
+        if let Some(state) = states.find_map(|root| task_folders::oci_state_of(root, kin)) {
+            return Some((state.id, Runtime::Oci));
+        }
+        match claimed {
+            ContainerId::Named { id, runtime } => Some((id.clone(), *runtime)),
+            _ => None,
+        }
+    }
+
+    fn describe(&self, id: String, runtime: Runtime, monitor: Option<&Monitor>, kin: &Kin) -> Found {
+        let mut search =
+            Search { container: ContainerMetadata::new(id.clone(), runtime), known: false, trouble: None };
+        let mut rootfs = None;
+        if let Some(bundle) = self.bundle(&id, monitor, kin) {
+            match oci_spec::read(&bundle) {
+                Ok(spec) => {
+                    spec.describe(&mut search.container);
+                    search.known = true;
+                    rootfs = Some(PathBuf::from(&spec.root.path));
+                }
+                Err(error) => search.fail("config.json", &error),
+            }
+        }
+        if let Some(root) = self.docker_root(&id, rootfs.as_deref()) {
+            search.merge("config.v2.json", docker_files::read(&root, &id));
+        } else {
+            self.search_storage(&id, monitor, &mut search);
+        }
+        let Search { mut container, known, trouble } = search;
+        finish(&mut container);
+        bounds::clip(&mut container);
+        let nameless = matches!(
+            container.runtime,
+            Runtime::Docker | Runtime::Podman | Runtime::Cri | Runtime::CriO | Runtime::Containerd
+        );
+        let why = trouble.unwrap_or(if known { MissingReason::Source } else { MissingReason::NotFound });
+        let facts = (known || !nameless).then(|| Arc::new(container));
+        let runtime = facts.as_ref().map_or(runtime, |facts| facts.runtime);
+        Found { id: ContainerId::named(id, runtime), facts, why }
+    }
+
+    /// The folder with the container's `config.json`.
+    fn bundle(&self, id: &str, monitor: Option<&Monitor>, kin: &Kin) -> Option<PathBuf> {
+        match monitor {
+            Some(Monitor::Shim { bundle, id: of, .. }) if of == id => return Some(bundle.clone()),
+            Some(Monitor::Shim { bundle, .. }) => {
+                let beside = bundle.parent()?.join(id);
+                if beside.is_dir() {
+                    return Some(beside);
+                }
+            }
+            Some(Monitor::Conmon { bundle, id: of, .. }) if of == id => return Some(bundle.clone()),
+            _ => {}
+        }
+        let tasks = self.places.tasks.iter().flat_map(|root| std::fs::read_dir(root).into_iter().flatten());
+        let task = tasks.flatten().map(|namespace| namespace.path().join(id)).find(|task| task.is_dir());
+        task.or_else(|| {
+            let mut states = self.places.oci.iter();
+            states.find_map(|root| task_folders::oci_state_of(root, kin)).and_then(|state| state.bundle)
+        })
+    }
+
+    /// The data root of the Docker daemon that has this container.
+    fn docker_root(&self, id: &str, rootfs: Option<&Path>) -> Option<PathBuf> {
+        let mut learned = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.places.docker.iter().chain(learned.iter());
+        if let Some(root) = known.into_iter().find(|root| docker_files::has(root, id)) {
+            return Some(root.clone());
+        }
+        // Its file system is mounted somewhere below the data root.
+        let found = rootfs?.ancestors().skip(1).take(LEVELS).find(|root| docker_files::has(root, id))?;
+        if learned.len() == LEARNED_ROOTS {
+            learned.pop_front();
+        }
+        learned.push_back(found.to_path_buf());
+        Some(found.to_path_buf())
+    }
+
+    fn search_storage(&self, id: &str, monitor: Option<&Monitor>, search: &mut Search) {
+        // STORAGE/overlay-containers/ID/userdata
+        let of_bundle = match monitor {
+            Some(Monitor::Conmon { bundle, .. }) => bundle.ancestors().nth(3),
+            _ => None,
+        };
+        let runtime = match search.container.runtime {
+            Runtime::CriO => Runtime::CriO,
+            _ => Runtime::Podman,
+        };
+        let roots = of_bundle.into_iter().chain(self.places.storage.iter().map(PathBuf::as_path));
+        for root in roots {
+            match storage_files::read(root, id, runtime) {
+                Ok(found) => return search.merge("containers.json", Ok(found)),
+                Err(error) => search.fail("containers.json", &error),
+            }
+        }
+        if let Some(Monitor::Conmon { name: Some(name), .. }) = monitor
+            && runtime == Runtime::Podman
+        {
+            search.container.name.get_or_insert_with(|| name.clone());
+        }
+    }
+}
+
+/// What follows from the rest.
+fn finish(container: &mut ContainerMetadata) {
+    match container.runtime {
+        // Nobody named these; Falco shows the short id.
+        Runtime::Containerd if container.pod.is_none() => {
+            container.name.get_or_insert_with(|| container.id.chars().take(12).collect());
+        }
+        Runtime::Lxc | Runtime::LibvirtLxc | Runtime::Nspawn | Runtime::Bpm | Runtime::Oci => {
+            container.name.get_or_insert_with(|| container.id.clone());
+        }
+        _ => {}
+    }
+}
