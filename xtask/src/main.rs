@@ -1,5 +1,6 @@
 //! The list of the project's commands: `cargo xtask VERB`, one file per verb.
 mod apt;
+mod bench;
 mod build;
 mod build_ebpf;
 mod command;
@@ -33,6 +34,7 @@ enum Verb {
     Test(test::Options),
     Run(run::Options),
     Demo(demo::Options),
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Verb::Test(options) => test::run(&options),
         Verb::Run(options) => run::run(&options),
         Verb::Demo(options) => demo::run(&options),
+        Verb::Bench(options) => bench::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
