@@ -114,6 +114,13 @@ impl Agent {
         (line.read + self.epoch_offset - line.time) as f64
     }
 
+    /// Keeps it from running until the answer is dropped.
+    pub(crate) fn hold(&self) -> Outcome<Held> {
+        let pid = Pid::from_raw(self.child.id().cast_signed());
+        kill(pid, Signal::SIGSTOP)?;
+        Ok(Held(pid))
+    }
+
     /// Stops it with SIGTERM, lets it drain, and takes what it had to say.
     pub(crate) fn stop(&mut self) -> Outcome<Ended> {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGTERM)?;
@@ -147,6 +154,16 @@ impl Agent {
             let step = left.min(Duration::from_millis(100));
             log = self.seen.news.wait_timeout(log, step).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+}
+
+/// An agent that does not run.
+pub(crate) struct Held(Pid);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // It fails only when the agent has ended, and then there is nothing to hold.
+        let _ = kill(self.0, Signal::SIGCONT);
     }
 }
 

@@ -59,6 +59,7 @@ fn measure(agent: &Path, results: &Path, seconds: u64, quick: bool, names: &[&st
         return Err("needs root: it loads programs into the kernel and makes containers".into());
     }
     interrupt::watch()?;
+    machine::take_precedence()?;
     let stage = Stage::new(agent.to_owned(), Duration::from_secs(seconds), quick)?;
     let mut all = Results::new(machine::describe(agent)?, quick);
     for figure in wanted {

@@ -16,7 +16,7 @@ const SPAWNER: &str = "/bin/bench";
 /// The no-op program of the container's image.
 pub(crate) const IMAGE_NO_OP: &str = "/bin/no-op";
 /// Fewer rounds make no interval.
-const LEAST_ROUNDS: u32 = 3;
+const LEAST_ROUNDS: u64 = 4;
 
 /// Everything that a figure needs.
 pub(crate) struct Stage {
@@ -71,7 +71,7 @@ impl Stage {
     pub(crate) fn rounds(&self, share: f64, mut round: impl FnMut(u32) -> Outcome<()>) -> Outcome<u32> {
         let end = Instant::now() + self.time.mul_f64(share);
         let mut index = 0;
-        while index < LEAST_ROUNDS || Instant::now() < end {
+        while u64::from(index) < self.amount(LEAST_ROUNDS, 2) || Instant::now() < end {
             interrupt::check()?;
             round(index)?;
             index += 1;

@@ -60,6 +60,9 @@ fn interval(Estimate { value, low, high }: Estimate) -> String {
 }
 
 fn ratio_text(times: Estimate) -> String {
+    if times.low.is_nan() {
+        return format!("{:.3}", times.value);
+    }
     format!("{:.3} [{:.3}, {:.3}]", times.value, times.low, times.high)
 }
 
