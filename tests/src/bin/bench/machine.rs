@@ -56,6 +56,13 @@ pub(crate) fn take_precedence() -> Outcome<()> {
     Ok(())
 }
 
+/// Real-time priority for this process and what it starts; the answer is whether that is allowed here.
+pub(crate) fn go_first() -> bool {
+    let lowest = [1_i32];
+    // SAFETY: struct sched_param is one int, which outlives the call; 0 is this process.
+    unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_FIFO, lowest.as_ptr()) == 0 }
+}
+
 /// The CPUs that this process may use.
 pub(crate) fn cpus() -> Outcome<Vec<usize>> {
     let set = sched_getaffinity(Pid::from_raw(0))?;

@@ -2,7 +2,7 @@
 //!
 //! `bench measure AGENT RESULTS SECONDS quick|full FIGURE...` takes the figures (all without a name), prints a table and
 //! writes the same as JSON. `bench spawner JOB` is the other side: the pinned process that executes, on the host or
-//! inside a container (see [`spawner`]).
+//! inside a container (see [`spawner`]); `bench alone CPU PROGRAM...` runs any program in the same way.
 //!
 //! Every figure is taken in rounds, and each round holds all variants in turn (A B, then B A), so that what else
 //! happens on the machine meets all of them alike. See [`statistics`] for what becomes of the rounds.
@@ -39,6 +39,7 @@ fn main() {
                 measure(agent.as_ref(), results.as_ref(), seconds, *extent == "quick", names)
             })
         }
+        ["alone", cpu, program, rest @ ..] => spawner::alone(cpu, program, rest).map(|()| true),
         ["spawner", job] => spawner::run(job).map(|()| true),
         _ => Err("this program is for `cargo xtask bench`".into()),
     };

@@ -7,6 +7,7 @@ use std::ffi::{CString, OsString};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::{Outcome, no_op};
+use crate::{Outcome, machine, no_op};
 
 /// What to execute, how often, where.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub(crate) struct Job {
     pub(crate) rate: Option<f64>,
     /// The CPU that it and its children stay on.
     pub(crate) cpu: usize,
+    /// Whether nothing else may have that CPU meanwhile: real-time priority. Not for jobs that the agent, at ordinary
+    /// priority, must keep up with.
+    pub(crate) alone: bool,
 }
 
 /// Which executions are of dropped files.
@@ -49,11 +53,23 @@ pub(crate) enum Drops {
 impl Job {
     /// `count` executions of `file` without a pause.
     pub(crate) fn quiet(file: impl Into<PathBuf>, count: u64, cpu: usize) -> Self {
-        Self { file: file.into(), drops: Drops::None, count, seconds: f64::MAX, rate: None, cpu }
+        Self {
+            file: file.into(),
+            drops: Drops::None,
+            count,
+            seconds: f64::MAX,
+            rate: None,
+            cpu,
+            alone: false,
+        }
     }
 
     pub(crate) fn drops(self, drops: Drops) -> Self {
         Self { drops, ..self }
+    }
+
+    pub(crate) fn alone(self) -> Self {
+        Self { alone: true, ..self }
     }
 
     pub(crate) fn rate(self, per_second: f64) -> Self {
@@ -81,6 +97,9 @@ pub(crate) fn read_output(bytes: &[u8]) -> Vec<f64> {
 pub(crate) fn run(job: &str) -> Outcome<()> {
     let job: Job = serde_json::from_str(job)?;
     pin(job.cpu)?;
+    if job.alone {
+        machine::go_first();
+    }
     let mut lasted = Vec::new();
     if let Drops::One(file) = &job.drops {
         write_program(file)?;
@@ -111,6 +130,13 @@ pub(crate) fn run(job: &str) -> Outcome<()> {
     }
     std::io::stdout().write_all(&lasted)?;
     Ok(())
+}
+
+/// Becomes `program`, tied to a CPU that it has for itself.
+pub(crate) fn alone(cpu: &str, program: &str, arguments: &[&str]) -> Outcome<()> {
+    pin(cpu.parse()?)?;
+    machine::go_first();
+    Err(std::process::Command::new(program).args(arguments).exec().into())
 }
 
 /// Ties this process and all its children to one CPU.

@@ -11,7 +11,7 @@ const DROPPED: &str = "/tmp/dropped";
 
 pub(crate) fn take(stage: &Stage) -> Outcome<Report> {
     let container = container()?;
-    let image = Job::quiet(IMAGE_NO_OP, SPAWNS.into(), stage.cpu());
+    let image = Job::quiet(IMAGE_NO_OP, SPAWNS.into(), stage.cpu()).alone();
     let dropped = image.clone().drops(Drops::One(DROPPED.into()));
     let spawn = |job: &Job| -> Outcome<Vec<f64>> {
         Ok(in_container(&container, job)?.into_iter().map(|nanoseconds| nanoseconds / 1000.0).collect())

@@ -14,7 +14,7 @@ const VARIANTS: [&str; 4] =
     ["agent off", "agent off, once more", "empty BPF program", "agent on, default rule"];
 
 pub(crate) fn take(stage: &Stage) -> Outcome<Report> {
-    let job = Job::quiet(stage.no_op(), SPAWNS, stage.cpu());
+    let job = Job::quiet(stage.no_op(), SPAWNS, stage.cpu()).alone();
     let spawn = || -> Outcome<Vec<f64>> {
         Ok(Stage::on_host(&job)?.into_iter().map(|nanoseconds| nanoseconds / 1000.0).collect())
     };

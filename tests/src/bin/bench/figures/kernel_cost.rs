@@ -92,7 +92,7 @@ fn look(programs: &[&Program]) -> Outcome<Vec<Counts>> {
 }
 
 fn execute(stage: &Stage, container: &BareContainer, path: usize) -> Outcome<()> {
-    let job = Job::quiet(IMAGE_NO_OP, EXECS, stage.cpu());
+    let job = Job::quiet(IMAGE_NO_OP, EXECS, stage.cpu()).alone();
     match path {
         0 => Stage::on_host(&Job { file: stage.no_op(), ..job })?,
         1 => in_container(container, &job)?,

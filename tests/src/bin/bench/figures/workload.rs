@@ -9,10 +9,10 @@ use std::time::Instant;
 use detector_tests::process;
 use nix::sys::resource::{UsageWho, getrusage};
 
-use crate::Outcome;
 use crate::results::{Report, Row};
 use crate::stage::Stage;
 use crate::statistics::Series;
+use crate::{Outcome, ourselves};
 
 /// Agent off, off once more, on.
 const VARIANTS: usize = 3;
@@ -70,11 +70,11 @@ pub(crate) fn take(stage: &Stage) -> Outcome<Report> {
     Ok(report)
 }
 
-/// Runs the script pinned to one CPU; seconds elapsed, and seconds of CPU time.
+/// Runs the script alone on one CPU; seconds elapsed, and seconds of CPU time.
 fn perform(stage: &Stage, work: &Work) -> Outcome<(f64, f64)> {
-    let mut command = Command::new("taskset");
+    let mut command = Command::new(ourselves()?);
     command
-        .args(["-c", &stage.cpu().to_string(), "sh", "-e", "-c", &work.script])
+        .args(["alone", &stage.cpu().to_string(), "sh", "-e", "-c", &work.script])
         .current_dir(stage.folder());
     let (start, before) = (Instant::now(), children_seconds()?);
     let finished = process::run(command);
