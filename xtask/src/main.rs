@@ -1,5 +1,6 @@
 //! The list of the project's commands: `cargo xtask VERB`, one file per verb.
 mod apt;
+mod bench;
 mod build;
 mod build_ebpf;
 mod command;
@@ -36,6 +37,7 @@ enum Verb {
     Demo(demo::Options),
     Vm(vm::Options),
     VerifierStats(vm::verifier_stats::StatsOptions),
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Verb::Demo(options) => demo::run(&options),
         Verb::Vm(options) => vm::run(&options),
         Verb::VerifierStats(options) => vm::verifier_stats::run(options),
+        Verb::Bench(options) => bench::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
