@@ -224,6 +224,15 @@ impl Field {
         indices.filter_map(move |index| extract(event, &Argument::Index(index))).chain(one)
     }
 
+    /// Whether its value is taken from the environment of the process, which records carry only on demand.
+    #[must_use]
+    pub fn reads_environment(&self) -> bool {
+        match self.entry.name {
+            "proc.env" | "proc.aenv" | "evt.args" => true,
+            name => parameters::is_parameter_field(name) && parameters::is_environment(&self.argument),
+        }
+    }
+
     /// Kind of its values.
     #[must_use]
     pub fn value_type(&self) -> ValueType {
@@ -247,5 +256,25 @@ mod tests {
         assert!(!one.matches_any_ancestor());
         assert_eq!(one.values(&event).collect::<Vec<_>>(), [Value::text("containerd-shim")]);
         assert_eq!(lookup("proc.aname[9]").field().unwrap().values(&event).count(), 0);
+    }
+
+    #[test]
+    fn fields_of_the_environment_are_told_in_all_their_forms() {
+        for (written, expected) in [
+            ("proc.env", true),
+            ("proc.env[HOME]", true),
+            ("proc.aenv[0]", true),
+            ("evt.args", true),
+            ("evt.info", true),
+            ("evt.arg.env", true),
+            ("evt.arg[env]", true),
+            ("evt.arg[15]", true),
+            ("evt.rawarg.env", true),
+            ("evt.arg.flags", false),
+            ("evt.arg[14]", false),
+            ("proc.args", false),
+        ] {
+            assert_eq!(lookup(written).field().unwrap().reads_environment(), expected, "{written}");
+        }
     }
 }

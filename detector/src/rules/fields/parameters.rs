@@ -188,6 +188,11 @@ pub(super) fn raw_type(field: &str, argument: &Argument) -> Option<ValueType> {
     if field == RAW_ARG { used(argument).map(|parameter| parameter.raw_type) } else { None }
 }
 
+/// Whether this argument means the parameter that holds the environment.
+pub(super) fn is_environment(argument: &Argument) -> bool {
+    used(argument).is_some_and(|parameter| parameter.name == "env")
+}
+
 fn used(argument: &Argument) -> Option<&'static Parameter> {
     match argument {
         Argument::None => None,
