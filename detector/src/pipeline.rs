@@ -1,18 +1,16 @@
 //! Wires the stages together and stops them in order. The only room that knows them all.
 
+mod context;
 mod judge;
+mod record_keeper;
 mod replay;
 
-use std::{
-    fs::File,
-    io::{self, BufWriter},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::PathBuf, time::Duration};
 
 use detector_common::{counters::Counter, limits::FILTER_TERMS, settings::Settings as KernelSettings};
 pub use judge::{Judge, Line};
 use log::{error, info, warn};
+use record_keeper::RecordKeeper;
 pub use replay::{ReplayError, replay};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -20,10 +18,11 @@ use tokio::{
 };
 
 use crate::{
-    event::BootClock,
+    enrich::{EnrichConfig, Enricher},
+    event::{BootClock, ExecEvent},
     kernel::{Counters, Host, Kernel, KernelError, LoadOptions, RingReader},
     output::{FileOutput, Stdout},
-    recording::{Recorder, RecordingError},
+    recording::RecordingError,
     rules::{Engine, KernelFilter, RulesError},
     settings::Settings,
 };
@@ -45,6 +44,9 @@ pub enum PipelineError {
     /// Signals.
     #[error("cannot listen to signals: {0}")]
     Signals(#[source] io::Error),
+    /// The threads for metadata.
+    #[error("cannot start the threads that look up metadata: {0}; is the limit of processes reached?")]
+    Enricher(#[source] io::Error),
     /// The recording cannot be made.
     #[error("cannot make the recording {path}: {source}")]
     RecordTo {
@@ -83,6 +85,7 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
             () = sleep_until(stop_at), if stop_after_seconds.is_some() => break,
+            event = stages.enricher.next(), if stages.enricher.waiting() > 0 => stages.judge(event)?,
             ready = ring.ready() => ready?,
         }
         while stages.take(&mut ring)? == BATCH {
@@ -93,6 +96,10 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
     // First no more records, then the last ones of them, then the lines.
     drop(kernel);
     while stages.take(&mut ring)? > 0 {}
+    while stages.enricher.waiting() > 0 {
+        let event = stages.enricher.next().await;
+        stages.judge(event)?;
+    }
     stages.flush()?;
     if let Some(task) = log_task {
         task.abort();
@@ -147,7 +154,8 @@ fn report(stages: &Stages<'_>, counters: &Counters) {
 struct Stages<'a> {
     clock: BootClock,
     judge: Judge<'a>,
-    recorder: Option<Recorder<BufWriter<File>>>,
+    enricher: Enricher,
+    records: RecordKeeper,
     stdout: Option<Stdout>,
     file: Option<FileOutput>,
     /// Lines that an output did not take.
@@ -159,7 +167,8 @@ impl<'a> Stages<'a> {
         Ok(Self {
             clock: Host::boot_clock(),
             judge: Judge::new(settings, engine),
-            recorder: settings.record_to.as_deref().map(recorder).transpose()?,
+            enricher: Enricher::new(EnrichConfig::below(&host_root())).map_err(PipelineError::Enricher)?,
+            records: RecordKeeper::new(settings.record_to.as_deref())?,
             stdout: settings.stdout_enabled.then(|| Stdout::new(settings.buffered_outputs)),
             file: settings.file.as_ref().map(|file| FileOutput::new(file.path.clone(), file.keep_alive)),
             undelivered: 0,
@@ -180,12 +189,20 @@ impl<'a> Stages<'a> {
     }
 
     fn record(&mut self, record: &[u8]) -> Result<(), PipelineError> {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.add(self.clock.boot_at_ns, record, &[]).map_err(PipelineError::Recording)?;
-        }
         let Some(event) = self.judge.event(record, self.clock) else {
             return Ok(());
         };
+        self.records.hold(event.number, self.clock, record);
+        match self.enricher.offer(event) {
+            Some(event) => self.judge(event),
+            None => Ok(()),
+        }
+    }
+
+    /// The rest of the way, for an event that has all that could be found out about it.
+    #[expect(clippy::needless_pass_by_value, reason = "this is where an event ends")]
+    fn judge(&mut self, event: ExecEvent) -> Result<(), PipelineError> {
+        self.records.release(&event)?;
         for line in self.judge.lines(&event) {
             self.deliver(&line.text)?;
         }
@@ -208,9 +225,7 @@ impl<'a> Stages<'a> {
     }
 
     fn flush(&mut self) -> Result<(), PipelineError> {
-        if let Some(recorder) = &mut self.recorder {
-            recorder.flush().map_err(PipelineError::Recording)?;
-        }
+        self.records.flush()?;
         match &mut self.stdout {
             Some(stdout) => stdout.flush().map_err(PipelineError::Stdout),
             None => Ok(()),
@@ -218,8 +233,9 @@ impl<'a> Stages<'a> {
     }
 }
 
-fn recorder(path: &Path) -> Result<Recorder<BufWriter<File>>, PipelineError> {
-    let file =
-        File::create(path).map_err(|source| PipelineError::RecordTo { path: path.to_owned(), source })?;
-    Recorder::new(BufWriter::new(file)).map_err(PipelineError::Recording)
+/// Where the host's root is seen: `HOST_ROOT`, as with Falco, or `/`.
+fn host_root() -> PathBuf {
+    std::env::var_os("HOST_ROOT")
+        .filter(|root| !root.is_empty())
+        .map_or_else(|| PathBuf::from("/"), PathBuf::from)
 }

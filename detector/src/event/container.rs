@@ -1,5 +1,7 @@
 //! Which container a process is in: what the record tells, and what enrichment adds.
 
+use serde::{Deserialize, Serialize};
+
 mod image_reference;
 mod metadata;
 mod runtime;
@@ -24,7 +26,7 @@ pub struct Cgroup {
 pub struct Cgroups(pub Vec<Cgroup>);
 
 /// Whose process it is.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ContainerId {
     /// A process of the host.
     Host,
@@ -88,7 +90,7 @@ impl ContainerId {
 }
 
 /// The container of an event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     /// Its identity.
     pub id: ContainerId,

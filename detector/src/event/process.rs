@@ -1,7 +1,9 @@
 //! The process that called execve, and the processes above it.
 
+use serde::{Deserialize, Serialize};
+
 /// Arguments as the kernel laid them out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arguments {
     /// The captured area: arguments, each ended by a NUL (the last one's may be cut off).
     pub area: Vec<u8>,
@@ -126,7 +128,7 @@ pub struct Ancestor {
 }
 
 /// What only the memory or `/proc` files of another process tell about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessDetails {
     /// argv.
     pub arguments: Arguments,

@@ -1,9 +1,10 @@
 //! Bytes from the kernel that people read: they are not always UTF-8, and not always whole.
 
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// A path as the process sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Path {
     /// The bytes. Absolute, except for anonymous files (`memfd:NAME`); starts with `...` where the walk was cut.
     pub bytes: Vec<u8>,

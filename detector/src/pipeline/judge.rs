@@ -7,7 +7,6 @@ use log::warn;
 use crate::{
     alert::Alert,
     decode::decode,
-    enrich::identify,
     event::{BootClock, ExecEvent, HostFacts, StreamPosition},
     format::{json, text},
     rules::Engine,
@@ -52,14 +51,13 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The event of a record; one that cannot be decoded is counted and reported.
+    /// The event of a record, not yet enriched; one that cannot be decoded is counted and reported.
     pub fn event(&mut self, record: &[u8], clock: BootClock) -> Option<ExecEvent> {
         self.records += 1;
         match decode(record, clock, self.records) {
             Ok(mut event) => {
                 event.host = Arc::clone(&self.host);
                 event.stream = self.position.advance(event.time_ns);
-                event.container.id = identify(&event);
                 Some(event)
             }
             Err(error) => {

@@ -9,8 +9,9 @@ use std::{
 
 use log::info;
 
-use super::{judge::Judge, load_rules};
+use super::{context::Context, judge::Judge, load_rules};
 use crate::{
+    enrich::identify,
     event::BootClock,
     recording::{Frame, Recording, RecordingError},
     rules::RulesError,
@@ -55,7 +56,11 @@ pub fn replay(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<
     let started = Instant::now();
     while recording.next_into(&mut frame).map_err(broken)? {
         let clock = BootClock { boot_at_ns: frame.boot_at_ns };
-        let Some(event) = judge.event(&frame.record, clock) else { continue };
+        let Some(mut event) = judge.event(&frame.record, clock) else { continue };
+        match Context::from_bytes(&frame.context) {
+            Some(context) => context.apply(&mut event),
+            None => event.container.id = identify(&event),
+        }
         for line in judge.lines(&event) {
             writeln!(out, "{}", line.text).map_err(ReplayError::Stdout)?;
         }

@@ -55,7 +55,7 @@ impl Engine {
     #[must_use]
     pub fn new(rules: Vec<RuleParts>, all_matching: bool, extra_fields: &[&str]) -> Self {
         let rules: Vec<Rule> = rules.into_iter().map(|parts| Rule::new(parts, extra_fields)).collect();
-        let filter = KernelFilter::of(rules.iter().map(|rule| &rule.program), names(&rules).into_iter());
+        let filter = KernelFilter::of(rules.iter().map(|rule| &rule.program), fields_of(&rules).into_iter());
         Self { rules, all_matching, filter }
     }
 
@@ -90,16 +90,15 @@ impl Engine {
     }
 }
 
-/// Names of all fields that conditions and outputs ask for.
-fn names(rules: &[Rule]) -> BTreeSet<&str> {
-    let mut names = BTreeSet::new();
+/// All fields that conditions and outputs ask for.
+fn fields_of(rules: &[Rule]) -> Vec<&Field> {
+    let mut fields: Vec<&Field> = Vec::new();
     for rule in rules {
-        rule.program.for_each_field(|info| {
-            names.insert(info.field.entry().name);
-        });
-        names.extend(rule.fields.iter().flatten().map(|field| field.entry().name));
+        rule.program.for_each_field(|info| fields.push(&info.field));
+        rule.computed.iter().for_each(|input| input.for_each_field(&mut |info| fields.push(&info.field)));
+        fields.extend(rule.fields.iter().flatten());
     }
-    names
+    fields
 }
 
 impl Rule {

@@ -30,15 +30,13 @@ impl KernelFilter {
     /// What these conditions need. `fields` are all fields that they or their outputs ask for.
     pub fn of<'p>(
         programs: impl IntoIterator<Item = &'p Program<Field>>,
-        mut fields: impl Iterator<Item = &'p str>,
+        mut fields: impl Iterator<Item = &'p Field>,
     ) -> Self {
         let mut wanted = Cubes::none();
         for program in programs {
             wanted = wanted.or(over(program.expr(), true));
         }
-        let environment =
-            fields.any(|name| matches!(name, "proc.env" | "proc.aenv" | "evt.arg.env" | "evt.args"));
-        Self { terms: wanted.at_most(FILTER_TERMS), environment }
+        Self { terms: wanted.at_most(FILTER_TERMS), environment: fields.any(Field::reads_environment) }
     }
 
     /// Whether the kernel sends an exec with these predicates.

@@ -14,7 +14,7 @@ use super::{
 use crate::alert::Priority;
 
 /// Fields of ours that every alert shows beside those of its output.
-const OWN_FIELDS: [&str; 3] = ["drop.kind", "drop.origin", "drop.truncated"];
+const OWN_FIELDS: [&str; 5] = ["drop.age_ms", "drop.kind", "drop.metadata", "drop.origin", "drop.truncated"];
 
 /// What `%container.info` and the tail of an output are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

@@ -279,7 +279,7 @@ mod tests {
         let before = read_of(&config(), &host_config());
         assert_eq!(
             before.state(MissingReason::Source),
-            MetadataState::Partial { missing: vec!["ip"], why: MissingReason::Source }
+            MetadataState::Partial { missing: vec!["ip".into()], why: MissingReason::Source }
         );
         let mut running = config();
         running["State"] = json!({"Running": true, "Pid": 7, "StartedAt": "2026-11-22T04:37:26Z"});

@@ -1,11 +1,12 @@
 //! What is known about a container beyond its id, and whether that is all there is to know.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use serde::{Deserialize, Serialize};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use super::{ImageReference, Runtime};
 
 /// A container as its runtime describes it. `None` = not known; an empty text or list = known to be empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerMetadata {
     /// Full id.
     pub id: String,
@@ -163,13 +164,13 @@ impl ContainerMetadata {
     /// The state that follows from what is missing; `why` says why it is.
     #[must_use]
     pub fn state(&self, why: MissingReason) -> MetadataState {
-        let missing = self.missing();
+        let missing: Vec<Cow<'static, str>> = self.missing().into_iter().map(Cow::Borrowed).collect();
         if missing.is_empty() { MetadataState::Complete } else { MetadataState::Partial { missing, why } }
     }
 }
 
 /// A mount of a container.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
     /// Path on the host, or name of the volume.
     pub source: String,
@@ -192,7 +193,7 @@ impl fmt::Display for Mount {
 }
 
 /// The health check of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Healthcheck {
     /// There is none.
     None,
@@ -201,7 +202,7 @@ pub enum Healthcheck {
 }
 
 /// The Kubernetes pod of a container.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pod {
     /// Name.
     pub name: Option<String>,
@@ -218,7 +219,7 @@ pub struct Pod {
 }
 
 /// How much of a container's metadata an event has.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MetadataState {
     /// Nobody has looked yet.
     #[default]
@@ -228,14 +229,14 @@ pub enum MetadataState {
     /// Something is missing.
     Partial {
         /// Names of the missing items; empty = all of them.
-        missing: Vec<&'static str>,
+        missing: Vec<Cow<'static, str>>,
         /// Why.
         why: MissingReason,
     },
 }
 
 /// Why metadata is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MissingReason {
     /// It did not come within the bound that an alert waits.
     Timeout,
@@ -273,7 +274,7 @@ impl MissingReason {
 }
 
 /// What an event carries: the facts, shared by all events of a container, and how complete they are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
     /// What is known.
     pub facts: Option<Arc<ContainerMetadata>>,
@@ -355,7 +356,7 @@ mod tests {
     fn the_state_says_what_is_missing_and_why() {
         assert_eq!(MetadataState::Complete.to_string(), "complete");
         assert_eq!(Metadata::missing(MissingReason::Timeout).state.to_string(), "partial:timeout");
-        let some = MetadataState::Partial { missing: vec!["ip", "labels"], why: MissingReason::Source };
+        let some = MetadataState::Partial { missing: vec!["ip".into(), "labels".into()], why: MissingReason::Source };
         assert_eq!(some.to_string(), "partial:source:ip,labels");
     }
 

@@ -1,7 +1,9 @@
 //! What makes and runs containers: the value of `container.type`.
 
+use serde::{Deserialize, Serialize};
+
 /// The engine that a container belongs to, as far as it is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Runtime {
     /// Docker or something that names its cgroups like it.
     Docker,
