@@ -1,9 +1,13 @@
 //! YAML to a tree that knows where each key and each scalar stands. Bounded: by bytes, by depth, and by how much
 //! aliases may multiply.
 
+mod padding;
+
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput};
+
+use padding::Padding;
 
 /// Collections inside collections. A rule file needs six.
 const MAX_DEPTH: usize = 32;
@@ -53,13 +57,34 @@ pub enum YamlError {
     RecursiveAlias,
 }
 
+/// Bytes that may be parsed again because lines had to be moved.
+const MAX_REPEATED_PARSING: usize = 256 << 20;
+
 /// The documents of `text` that could be read, and the error behind them with its byte offset.
-#[must_use]
 pub fn read(text: &str) -> (Vec<Node>, Option<(YamlError, usize)>) {
-    let mut builder = Builder::new(text);
-    let mut parser = Parser::new_from_str(text);
-    let error = builder.run(&mut parser).err();
-    (builder.documents, error)
+    let mut padding = Padding::default();
+    let mut parsed = 0;
+    loop {
+        let moved = padding.apply(text);
+        let mut builder = Builder::new(&moved, &padding);
+        let error = builder.run(&mut Parser::new_from_str(&moved)).err();
+        let documents = builder.documents;
+        parsed += moved.len();
+        match error {
+            Some(Failure { too_far_left: Some(line), .. })
+                if parsed <= MAX_REPEATED_PARSING && padding.add(text, line) => {}
+            error => return (documents, error.map(|failure| (failure.error, failure.at))),
+        }
+    }
+}
+
+/// Where reading stopped.
+struct Failure {
+    error: YamlError,
+    /// Byte of the text.
+    at: usize,
+    /// The line (from 0), if all that is wrong is that it stands too far left.
+    too_far_left: Option<usize>,
 }
 
 /// A collection whose end has not come yet.
@@ -70,8 +95,9 @@ struct Open {
     children: Vec<Node>,
 }
 
-struct Builder {
+struct Builder<'p> {
     bytes: ByteOffsets,
+    padding: &'p Padding,
     documents: Vec<Node>,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
@@ -79,10 +105,11 @@ struct Builder {
     repeated_bytes: usize,
 }
 
-impl Builder {
-    fn new(text: &str) -> Self {
+impl<'p> Builder<'p> {
+    fn new(text: &str, padding: &'p Padding) -> Self {
         Self {
             bytes: ByteOffsets::new(text),
+            padding,
             documents: Vec::new(),
             open: Vec::new(),
             anchors: HashMap::new(),
@@ -91,16 +118,25 @@ impl Builder {
         }
     }
 
-    fn run<'t>(&mut self, parser: &mut Parser<'t, StrInput<'t>>) -> Result<(), (YamlError, usize)> {
+    fn run<'t>(&mut self, parser: &mut Parser<'t, StrInput<'t>>) -> Result<(), Failure> {
         while let Some(event) = parser.next_event() {
-            let (event, span) = event.map_err(|error| {
-                (YamlError::Syntax(error.info().to_owned()), self.bytes.of(error.marker().index()))
+            let (event, span) = event.map_err(|error| Failure {
+                at: self.offset(error.marker().index()),
+                // The scanner says so only of lines inside of brackets.
+                too_far_left: ["invalid indentation", "invalid indentation in flow construct"]
+                    .contains(&error.info())
+                    .then(|| error.marker().line().saturating_sub(1)),
+                error: YamlError::Syntax(error.info().to_owned()),
             })?;
-            let start = self.bytes.of(span.start.index());
-            let end = self.bytes.of(span.end.index());
-            self.take(event, start, end).map_err(|error| (error, start))?;
+            let start = self.offset(span.start.index());
+            let end = self.offset(span.end.index());
+            self.take(event, start, end).map_err(|error| Failure { error, at: start, too_far_left: None })?;
         }
         Ok(())
+    }
+
+    fn offset(&self, character: usize) -> usize {
+        self.padding.original(self.bytes.of(character))
     }
 
     fn take(&mut self, event: Event<'_>, start: usize, end: usize) -> Result<(), YamlError> {
@@ -265,6 +301,24 @@ mod tests {
     }
 
     #[test]
+    fn lines_in_brackets_may_stand_as_far_left_as_they_like() {
+        let text = "- list: a\n  items: [\nx,\n   'y z'\n]\n- list: b\n  items: [\n    w\n  ]\n- {\n}\n";
+        let Value::Sequence(items) = only(text).value else { panic!("a list") };
+        let Value::Mapping(pairs) = &items[0].value else { panic!("a map") };
+        let Value::Sequence(values) = &pairs[1].1.value else { panic!("a list") };
+        let cut: Vec<&str> = values.iter().map(|value| &text[value.start..value.end]).collect();
+        assert_eq!(cut, ["x", "'y z'"]);
+        let Value::Mapping(pairs) = &items[1].value else { panic!("a map") };
+        assert_eq!(&text[pairs[0].1.start..pairs[0].1.end], "b");
+        assert_eq!(items.len(), 3);
+    }
+
+    #[test]
+    fn a_bracket_that_is_not_closed_is_an_error_all_the_same() {
+        assert!(matches!(error("- items: [\na,\nb\n- c\n"), YamlError::Syntax(_)));
+    }
+
+    #[test]
     fn deep_nesting_is_refused() {
         assert_eq!(error(&"- ".repeat(100_000)), YamlError::TooDeep);
         assert_eq!(error(&"[".repeat(100)), YamlError::TooDeep);
@@ -278,7 +332,7 @@ mod tests {
         for level in 1..9 {
             let alias = format!("*a{}", level - 1);
             let items = vec![alias; 10].join(",");
-            bomb.extend(["- &a", &level.to_string(), " [", &items, "]\n"]);
+            bomb = format!("{bomb}- &a{level} [{items}]\n");
         }
         assert_eq!(error(&bomb), YamlError::TooMany);
         let mut long = format!("- &a {}\n", "x".repeat(1 << 20));

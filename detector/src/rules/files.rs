@@ -12,7 +12,6 @@ mod rule;
 mod source;
 mod text;
 mod version;
-mod yaml;
 
 pub use item::{
     Entry, Exception, Item, ListItem, MacroItem, PluginRequirement, RuleAction, RuleItem, RuleKeys, Scalar,

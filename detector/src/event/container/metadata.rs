@@ -356,7 +356,10 @@ mod tests {
     fn the_state_says_what_is_missing_and_why() {
         assert_eq!(MetadataState::Complete.to_string(), "complete");
         assert_eq!(Metadata::missing(MissingReason::Timeout).state.to_string(), "partial:timeout");
-        let some = MetadataState::Partial { missing: vec!["ip".into(), "labels".into()], why: MissingReason::Source };
+        let some = MetadataState::Partial {
+            missing: vec!["ip".into(), "labels".into()],
+            why: MissingReason::Source,
+        };
         assert_eq!(some.to_string(), "partial:source:ip,labels");
     }
 

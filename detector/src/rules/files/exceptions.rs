@@ -4,9 +4,9 @@ use super::{
     item::{Entry, Exception, Scalar},
     keys::{self, Map},
     reader::{Reader, Reported},
-    yaml::{Node, Value},
 };
 use crate::rules::report::{Code, Diagnostic};
+use crate::yaml::{Node, Value};
 
 impl Reader {
     /// The key `exceptions`; with `append` an exception can leave out its fields.

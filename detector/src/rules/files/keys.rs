@@ -1,6 +1,6 @@
 //! The keys of each kind of item, and which of them `override` may name.
 
-use super::yaml::{Node, Value};
+use crate::yaml::{Node, Value};
 
 /// The kinds of items in the order in which their keys are looked for.
 pub(super) const KINDS: [&str; 5] =

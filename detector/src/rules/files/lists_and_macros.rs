@@ -4,9 +4,9 @@ use super::{
     item::{ListItem, MacroItem},
     keys::{self, Map, text_of},
     reader::{Reader, Reported},
-    yaml::{Node, Value},
 };
 use crate::rules::report::{Code, Diagnostic, did_you_mean};
+use crate::yaml::{Node, Value};
 
 /// The keys that `override` names, each with its node.
 #[derive(Default)]

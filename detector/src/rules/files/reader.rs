@@ -6,9 +6,9 @@ use super::{
     LocatedText, Place, SourceFile,
     item::{Item, Scalar, Standing},
     keys::{self, Map, text_of},
-    yaml::{self, Node, Value},
 };
 use crate::rules::report::{Code, Diagnostic, Within, did_you_mean};
+use crate::yaml::{self, Node, Value};
 
 /// What could be read of a file.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use super::{
     keys::Map,
     reader::{Reader, Reported},
     version::ENGINE_VERSION,
-    yaml::{Node, Value},
 };
 use crate::rules::report::Code;
+use crate::yaml::{Node, Value};
 
 /// Plugins whose fields are built in, whatever version of them a file asks for.
 const BUILT_IN_PLUGINS: [&str; 1] = ["container"];

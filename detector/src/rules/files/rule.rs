@@ -5,8 +5,8 @@ use super::{
     keys::{self, Map, text_of},
     lists_and_macros::Override,
     reader::{Reader, Reported},
-    yaml::{Node, Value},
 };
+use crate::yaml::{Node, Value};
 use crate::{
     alert::Priority,
     rules::report::{Code, Diagnostic, did_you_mean},

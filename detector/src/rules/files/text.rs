@@ -254,7 +254,7 @@ fn escape_length(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::{LocatedText, Place, SourceFile};
-    use crate::rules::files::yaml::{Value, read};
+    use crate::yaml::{Value, read};
 
     /// Reads `yaml` (a scalar) and cuts out of it what stands for `word` in the text that was read.
     fn cut(yaml: &str, word: &str) -> String {
