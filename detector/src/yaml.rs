@@ -61,6 +61,7 @@ pub enum YamlError {
 const MAX_REPEATED_PARSING: usize = 256 << 20;
 
 /// The documents of `text` that could be read, and the error behind them with its byte offset.
+#[must_use]
 pub fn read(text: &str) -> (Vec<Node>, Option<(YamlError, usize)>) {
     let mut padding = Padding::default();
     let mut parsed = 0;
