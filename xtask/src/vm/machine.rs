@@ -26,8 +26,9 @@ pub(super) const AMD64: Machine = Machine {
     qemu: "qemu-system-x86_64",
     qemu_package: "qemu-system-x86",
     board: &["-machine", "q35"],
-    // A plain one: what `max` adds (five levels of page tables, SMAP) only costs the emulator time.
-    processor: "qemu64",
+    // A plain one: what `max` adds (five levels of page tables, SMAP) only costs the emulator time. With the random
+    // number instruction, so that nobody waits for entropy.
+    processor: "qemu64,+rdrand",
     console: "ttyS0",
     parameters: "tsc=reliable no_timer_check",
 };
