@@ -75,41 +75,42 @@ const MOUNTS: [Row; 3] = [
     ),
 ];
 
+/// The argument by which the run of a row is known.
+fn run(base: &str, index: usize) -> String {
+    format!("{base}-run-{index}-")
+}
+
 /// Runs all rows in one container, then compares each.
 fn check(case: &str, container: &BareContainer, rows: &[Row]) {
     let Some(agent) = agent_for(case) else { return };
-    let rows: Vec<(String, &Row)> = rows.iter().map(|row| (marker("verdict"), row)).collect();
+    let base = marker("verdict");
+    let quiet = format!("{base}-quiet");
     let mut script = String::new();
-    for (name, row) in &rows {
-        let image_file = format!("usr/bin/file-{name}");
+    for (index, row) in rows.iter().enumerate() {
+        let image_file = format!("usr/bin/{base}-{index}");
         fs::copy(container.lower().join("bin/probe"), container.lower().join(&image_file)).expect("a copy");
-        // In a shell of its own; the marker is an argument, because the file's name is in runs that must stay quiet.
         let happens = if row.happens.is_empty() { ":" } else { row.happens };
+        // The run is known by its argument: the name of the file is in runs that must stay quiet, too.
+        let run = if row.origin.is_some() { run(&base, index) } else { quiet.clone() };
         let _ = writeln!(
             script,
-            "(N={name}; F=/{image_file}; {{ {happens}; }} > /dev/null; {} {name}-run)",
+            "(N={base}-{index}; F=/{image_file}; {{ {happens}; }} > /dev/null; {} {run})",
             row.executed
         );
     }
     let facts = Facts::parse_all(&container.sh(&script).ok());
     assert_eq!(facts.len(), rows.len(), "some file did not run: {facts:?}");
     let mut wrong = Vec::new();
-    for (name, row) in &rows {
-        let run = format!("{name}-run");
-        let found = match row.origin {
-            // An alert that does not come is found out by the deadline of the harness.
-            Some(_) => agent.expect_alert(&run, |alert| alert.mentions(&run)).text("drop.origin").to_owned(),
-            None => continue,
-        };
-        if Some(found.as_str()) != row.origin {
-            wrong.push(format!("`{}` then {}: {found}, not {:?}", row.happens, row.executed, row.origin));
+    for (index, row) in rows.iter().enumerate() {
+        let (Some(expected), run) = (row.origin, run(&base, index)) else { continue };
+        let what = format!("the alert about `{}` and then {}", row.happens, row.executed);
+        let alert = agent.expect_alert(&what, |alert| alert.mentions(&run));
+        let found = alert.text("drop.origin");
+        if found != expected {
+            wrong.push(format!("`{}` then {}: {found}, not {expected}", row.happens, row.executed));
         }
     }
-    let quiet: Vec<String> =
-        rows.iter().filter(|(_, row)| row.origin.is_none()).map(|(name, _)| format!("{name}-run")).collect();
-    for run in &quiet {
-        agent.expect_quiet(run);
-    }
+    agent.expect_quiet(&quiet);
     assert!(wrong.is_empty(), "wrong verdicts:\n{}", wrong.join("\n"));
 }
 
