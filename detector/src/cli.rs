@@ -82,6 +82,12 @@ pub enum Command {
         /// The recording
         file: PathBuf,
     },
+    /// Say what this host allows, what follows, and what would enable the rest; 0 when the agent can run
+    Doctor {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Layout of lists.

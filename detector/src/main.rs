@@ -10,7 +10,9 @@ use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use detector::{
     cli::{Cli, Command, Format},
-    config, exit_code,
+    config,
+    doctor::Diagnosis,
+    exit_code,
     inspect::{self, Inspection},
     pipeline,
     rules::fields::ListFormat,
@@ -80,6 +82,9 @@ fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
         return Ok(pipeline::replay(file, settings, &mut out)?);
     }
+    if let Some(Command::Doctor { json }) = &cli.command {
+        return diagnose(settings, *json);
+    }
     if cli.dry_run {
         pipeline::check(settings)?;
         return Ok(());
@@ -88,6 +93,13 @@ fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
     // One thread: the work is small, and a second one would cost memory and wake-ups.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(pipeline::run(settings, cli.stop_after_seconds))?)
+}
+
+fn diagnose(settings: &Settings, json: bool) -> anyhow::Result<()> {
+    let diagnosis = Diagnosis::make(settings);
+    let text = if json { diagnosis.json() } else { diagnosis.text() };
+    writeln!(std::io::stdout(), "{text}")?;
+    if diagnosis.can_run { Ok(()) } else { bail!("the agent cannot run on this host as it is") }
 }
 
 /// What flags that only look ask for.
