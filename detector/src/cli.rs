@@ -88,6 +88,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Prove on a private overlay that files are seen and judged right on this kernel; 0 when they are
+    Selftest,
+    /// The other process of the self-test
+    #[command(hide = true)]
+    SelftestSandbox,
 }
 
 /// Layout of lists.

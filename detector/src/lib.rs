@@ -23,5 +23,6 @@ pub mod pipeline;
 pub mod preflight;
 pub mod recording;
 pub mod rules;
+pub mod selftest;
 pub mod settings;
 pub mod yaml;

@@ -16,6 +16,7 @@ use detector::{
     inspect::{self, Inspection},
     pipeline,
     rules::fields::ListFormat,
+    selftest,
     settings::{self, Settings},
 };
 use log::{info, warn};
@@ -32,6 +33,10 @@ fn main() -> ExitCode {
     if cli.version {
         let written = writeln!(std::io::stdout(), "detector version: {}", env!("CARGO_PKG_VERSION"));
         return if written.is_ok() { exit_code::SUCCESS } else { exit_code::FAILURE };
+    }
+    // Before anything is read or started: it must have one thread, and costs time that is counted.
+    if matches!(cli.command, Some(Command::SelftestSandbox)) {
+        return selftest::play_in_sandbox();
     }
     start_log();
     match settings(&cli).and_then(|settings| run(&cli, &settings)) {
@@ -85,6 +90,9 @@ fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
     if let Some(Command::Doctor { json }) = &cli.command {
         return diagnose(settings, *json);
     }
+    if matches!(cli.command, Some(Command::Selftest)) {
+        return prove();
+    }
     if cli.dry_run {
         pipeline::check(settings)?;
         return Ok(());
@@ -100,6 +108,12 @@ fn diagnose(settings: &Settings, json: bool) -> anyhow::Result<()> {
     let text = if json { diagnosis.json() } else { diagnosis.text() };
     writeln!(std::io::stdout(), "{text}")?;
     if diagnosis.can_run { Ok(()) } else { bail!("the agent cannot run on this host as it is") }
+}
+
+fn prove() -> anyhow::Result<()> {
+    let report = selftest::run()?;
+    writeln!(std::io::stdout(), "{}", report.text())?;
+    if report.passed() { Ok(()) } else { bail!("{}", report.faults().join("\nError: ")) }
 }
 
 /// What flags that only look ask for.
