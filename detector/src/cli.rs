@@ -82,6 +82,17 @@ pub enum Command {
         /// The recording
         file: PathBuf,
     },
+    /// Say what this host allows, what follows, and what would enable the rest; 0 when the agent can run
+    Doctor {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prove on a private overlay that files are seen and judged right on this kernel; 0 when they are
+    Selftest,
+    /// The other process of the self-test
+    #[command(hide = true)]
+    SelftestSandbox,
 }
 
 /// Layout of lists.

@@ -1,9 +1,11 @@
 //! The only room that talks to the kernel's BPF: finds out what the kernel looks like, loads and attaches the
 //! hooks, and reads their records and counters.
 
+pub mod attach_plan;
 pub mod btf;
 mod counters;
 mod error;
+pub mod hook_probes;
 mod host;
 mod load;
 pub mod offsets;

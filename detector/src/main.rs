@@ -10,10 +10,13 @@ use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use detector::{
     cli::{Cli, Command, Format},
-    config, exit_code,
+    config,
+    doctor::Diagnosis,
+    exit_code,
     inspect::{self, Inspection},
     pipeline,
     rules::fields::ListFormat,
+    selftest,
     settings::{self, Settings},
 };
 use log::{info, warn};
@@ -30,6 +33,10 @@ fn main() -> ExitCode {
     if cli.version {
         let written = writeln!(std::io::stdout(), "detector version: {}", env!("CARGO_PKG_VERSION"));
         return if written.is_ok() { exit_code::SUCCESS } else { exit_code::FAILURE };
+    }
+    // Before anything is read or started: it must have one thread, and costs time that is counted.
+    if matches!(cli.command, Some(Command::SelftestSandbox)) {
+        return selftest::play_in_sandbox();
     }
     start_log();
     match settings(&cli).and_then(|settings| run(&cli, &settings)) {
@@ -80,6 +87,12 @@ fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
         return Ok(pipeline::replay(file, settings, &mut out)?);
     }
+    if let Some(Command::Doctor { json }) = &cli.command {
+        return diagnose(settings, *json);
+    }
+    if matches!(cli.command, Some(Command::Selftest)) {
+        return prove();
+    }
     if cli.dry_run {
         pipeline::check(settings)?;
         return Ok(());
@@ -88,6 +101,19 @@ fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
     // One thread: the work is small, and a second one would cost memory and wake-ups.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(pipeline::run(settings, cli.stop_after_seconds))?)
+}
+
+fn diagnose(settings: &Settings, json: bool) -> anyhow::Result<()> {
+    let diagnosis = Diagnosis::make(settings);
+    let text = if json { diagnosis.json() } else { diagnosis.text() };
+    writeln!(std::io::stdout(), "{text}")?;
+    if diagnosis.can_run { Ok(()) } else { bail!("the agent cannot run on this host as it is") }
+}
+
+fn prove() -> anyhow::Result<()> {
+    let report = selftest::run()?;
+    writeln!(std::io::stdout(), "{}", report.text())?;
+    if report.passed() { Ok(()) } else { bail!("{}", report.faults().join("\nError: ")) }
 }
 
 /// What flags that only look ask for.

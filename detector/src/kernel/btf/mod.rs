@@ -12,6 +12,7 @@
 #[cfg(test)]
 pub(crate) mod blob;
 mod error;
+mod functions;
 mod header;
 #[cfg(test)]
 mod hostile_input;

@@ -1,0 +1,146 @@
+//! `bpf(2)` itself, for what the probes ask of it.
+//!
+//! Layout source: `include/uapi/linux/bpf.h`, `union bpf_attr`. The kernel takes what is missing at the end as zero.
+
+use std::{
+    io,
+    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
+};
+
+use super::program::Instruction;
+
+const MAP_CREATE: u32 = 0;
+const MAP_LOOKUP_ELEM: u32 = 1;
+const PROG_LOAD: u32 = 5;
+const RAW_TRACEPOINT_OPEN: u32 = 17;
+
+#[repr(C)]
+struct MapAttributes {
+    kind: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+}
+
+#[repr(C)]
+struct ElementAttributes {
+    map: u32,
+    padding: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct ProgramAttributes {
+    kind: u32,
+    instruction_count: u32,
+    instructions: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log: u64,
+    kernel_version: u32,
+    flags: u32,
+    name: [u8; 16],
+    interface: u32,
+    expected_attach_type: u32,
+    /// From `prog_btf_fd` to `line_info_cnt`.
+    debug_info: [u64; 5],
+    attach_btf_id: u32,
+    attach_descriptor: u32,
+}
+
+const _: () = assert!(size_of::<ProgramAttributes>() == 120 && size_of::<ElementAttributes>() == 32);
+
+#[repr(C)]
+struct OpenAttributes {
+    name: u64,
+    program: u32,
+    padding: u32,
+}
+
+/// The kinds of programs that are probed, and what the kernel calls them.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ProgramKind {
+    Kprobe,
+    RawTracepoint,
+    /// With the BTF id of the function.
+    Fentry(u32),
+    /// With the BTF id of the function.
+    Lsm(u32),
+}
+
+impl ProgramKind {
+    /// `enum bpf_prog_type`, `enum bpf_attach_type`, id of the function.
+    const fn numbers(self) -> (u32, u32, u32) {
+        match self {
+            Self::Kprobe => (2, 0, 0),
+            Self::RawTracepoint => (17, 0, 0),
+            Self::Fentry(id) => (26, 24, id),
+            Self::Lsm(id) => (29, 27, id),
+        }
+    }
+}
+
+/// Makes a map without a name.
+pub(super) fn make_map(kind: u32, key_size: u32, value_size: u32, max_entries: u32) -> io::Result<OwnedFd> {
+    let attributes = MapAttributes { kind, key_size, value_size, max_entries };
+    descriptor(call(MAP_CREATE, &attributes)?)
+}
+
+/// The element of an array of `u64`.
+pub(super) fn lookup_u64(map: &OwnedFd, index: u32) -> io::Result<u64> {
+    let mut value = 0_u64;
+    let attributes = ElementAttributes {
+        map: number(map),
+        padding: 0,
+        key: &raw const index as u64,
+        value: &raw mut value as u64,
+        flags: 0,
+    };
+    call(MAP_LOOKUP_ELEM, &attributes)?;
+    Ok(value)
+}
+
+/// Loads a program.
+pub(super) fn load(kind: ProgramKind, instructions: &[Instruction]) -> io::Result<OwnedFd> {
+    let (kind, expected_attach_type, attach_btf_id) = kind.numbers();
+    let license = c"GPL";
+    let mut attributes = ProgramAttributes {
+        kind,
+        instruction_count: u32::try_from(instructions.len()).map_err(io::Error::other)?,
+        instructions: instructions.as_ptr() as u64,
+        license: license.as_ptr() as u64,
+        expected_attach_type,
+        attach_btf_id,
+        ..ProgramAttributes::default()
+    };
+    attributes.name[..14].copy_from_slice(b"detector_probe");
+    descriptor(call(PROG_LOAD, &attributes)?)
+}
+
+/// Attaches to a raw tracepoint by name, or without one to what the program was loaded for.
+pub(super) fn open_raw_tracepoint(program: &OwnedFd, name: Option<&std::ffi::CStr>) -> io::Result<OwnedFd> {
+    let name = name.map_or(0, |name| name.as_ptr() as u64);
+    let attributes = OpenAttributes { name, program: number(program), padding: 0 };
+    descriptor(call(RAW_TRACEPOINT_OPEN, &attributes)?)
+}
+
+fn number(descriptor: &OwnedFd) -> u32 {
+    descriptor.as_raw_fd().cast_unsigned()
+}
+
+fn call<T>(command: u32, attributes: &T) -> io::Result<libc::c_long> {
+    // SAFETY: `attributes` is laid out as the command wants it, and all memory that it points to is alive here: the
+    // callers hold it, and the kernel keeps no pointer.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const *attributes, size_of::<T>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+fn descriptor(result: libc::c_long) -> io::Result<OwnedFd> {
+    let number = RawFd::try_from(result).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}

@@ -1,0 +1,96 @@
+//! Proves end to end that the hooks see and judge right on this kernel: runs three files on a private overlay, whose
+//! origin is known, and waits for their records through the real path, ring buffer and decoding included.
+//!
+//! The hooks are armed anew, beside those of a running agent: what is proven is the kernel, the object and the
+//! offsets, without a word in the agent's own stream.
+
+mod sandbox;
+mod tiny_program;
+mod verdict;
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use detector_common::settings::{FilterTerm, Settings as KernelSettings, predicate};
+pub use sandbox::play_in_sandbox;
+pub use verdict::{Report, VerdictCheck};
+
+use crate::{
+    decode::decode,
+    kernel::{Host, Kernel, KernelError, LoadOptions, RingReader},
+};
+
+/// How long the verdicts may take: a thousand times what they do. A limit for failures only.
+const PATIENCE: Duration = Duration::from_secs(2);
+const BATCH: usize = 256;
+
+/// Why nothing could be proven, in one way or the other.
+#[derive(Debug, thiserror::Error)]
+pub enum SelftestError {
+    /// The hooks cannot be armed.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The process that makes the overlay cannot be started, or not be read.
+    #[error("cannot start the process that runs the test files: {0}; is /proc mounted?")]
+    Start(#[source] io::Error),
+    /// It was started, and could not do its work.
+    #[error("cannot run the test files on an overlay: {0}")]
+    Sandbox(String),
+    /// The ring buffer cannot be waited for.
+    #[error("cannot wait for records: {0}")]
+    Runtime(#[source] io::Error),
+}
+
+/// Runs the test once. Blocks, and has a runtime of its own: inside another one, call it on a thread for blocking work.
+///
+/// The current program is started once more with `selftest-sandbox`, which has to end in [`play_in_sandbox`].
+pub fn run() -> Result<Report, SelftestError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SelftestError::Runtime)?;
+    runtime.block_on(prove())
+}
+
+async fn prove() -> Result<Report, SelftestError> {
+    let begin = Instant::now();
+    let mut kernel =
+        Kernel::arm(&Host::look()?, &LoadOptions { settings: only_container_overlays(), kernel_log: false })?;
+    let counters = kernel.take_counters()?;
+    let mut ring = RingReader::new(kernel.take_ring()?)?;
+    let arming = begin.elapsed();
+
+    let begin = Instant::now();
+    let ran = sandbox::run()?;
+    let mut report = Report::expecting(&ran);
+    let clock = Host::boot_clock();
+    let take = |ring: &mut RingReader, report: &mut Report| {
+        while ring.drain(BATCH, |record| match decode(record, clock, 0) {
+            Ok(event) => report.take(&event),
+            Err(error) => report.undecodable.push(error.to_string()),
+        }) == BATCH
+        {}
+    };
+    // The files have run, and a record is in the ring before its program's first instruction: mostly one look is enough.
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    take(&mut ring, &mut report);
+    while !report.all_seen() {
+        match tokio::time::timeout_at(deadline, ring.ready()).await {
+            Ok(ready) => ready?,
+            Err(_) => break,
+        }
+        take(&mut ring, &mut report);
+    }
+    report.lost = counters.read().lost();
+    report.arming = arming;
+    report.proving = begin.elapsed();
+    Ok(report)
+}
+
+/// Files of overlays, run in a mount or pid namespace of its own: few on any host, and the three of the test.
+fn only_container_overlays() -> KernelSettings {
+    let both = predicate::OVERLAY | predicate::CONTAINER_LIKE;
+    let mut settings = KernelSettings { term_count: 1, ..KernelSettings::default() };
+    settings.terms[0] = FilterTerm { mask: both, value: both };
+    settings
+}

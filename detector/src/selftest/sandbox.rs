@@ -1,0 +1,165 @@
+//! The other process of the self-test: in mount and pid namespaces of its own it makes an overlay on a private tmpfs
+//! and runs a file of each origin. When it ends the kernel takes everything away with the namespaces; nothing of it is
+//! ever visible outside.
+//!
+//! It is this very program, started anew: entering a pid namespace takes a fork, and the agent may have threads.
+
+use std::{
+    fs::{self, OpenOptions, Permissions},
+    io::{self, Write as _},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+};
+
+use nix::{
+    mount::{MsFlags, mount},
+    sched::{CloneFlags, unshare},
+    sys::{
+        prctl::set_pdeathsig,
+        signal::Signal,
+        wait::{WaitStatus, waitpid},
+    },
+    unistd::{ForkResult, alarm, fork},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{SelftestError, tiny_program};
+use crate::exit_code;
+
+/// Folders one of which every root file system has; the private tmpfs covers it for the sandbox alone.
+const PLACES: [&str; 4] = ["/tmp", "/mnt", "/run", "/proc"];
+/// Seconds after which the kernel ends the sandbox.
+const PATIENCE: u32 = 2;
+
+/// What was run, as the sandbox tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Ran {
+    /// Inode number of its mount namespace: whatever runs in there is of the test.
+    pub(super) mount_namespace: u32,
+    /// Process ids, in its pid namespace, of the runs of the file of the image, the new and the modified one.
+    pub(super) pids: [u32; 3],
+}
+
+/// Starts the sandbox and waits for its end.
+pub(super) fn run() -> Result<Ran, SelftestError> {
+    let output = Command::new("/proc/self/exe")
+        .arg("selftest-sandbox")
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()
+        .map_err(SelftestError::Start)?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        let reason = if said.trim().is_empty() {
+            format!("the process ended with {} within {PATIENCE} s", output.status)
+        } else {
+            said.trim().to_owned()
+        };
+        return Err(SelftestError::Sandbox(reason));
+    }
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| SelftestError::Sandbox(format!("its answer cannot be understood: {error}")))
+}
+
+/// What `selftest-sandbox` does; only for a process without further threads.
+#[must_use]
+pub fn play_in_sandbox() -> ExitCode {
+    match play() {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            exit_code::FAILURE
+        }
+    }
+}
+
+/// What failed, and the kernel's answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {source}")]
+struct PlayError {
+    what: &'static str,
+    source: io::Error,
+}
+
+/// For `map_err`.
+fn at<E: Into<io::Error>>(what: &'static str) -> impl Fn(E) -> PlayError {
+    move |error| PlayError { what, source: error.into() }
+}
+
+fn play() -> Result<ExitCode, PlayError> {
+    let _ = alarm::set(PATIENCE);
+    set_pdeathsig(Signal::SIGKILL).map_err(at("tying the process to its parent"))?;
+    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID)
+        .map_err(at("making mount and pid namespaces of its own, which takes CAP_SYS_ADMIN"))?;
+    // SAFETY: this process has one thread, so the copy finds no lock held by a thread that it does not have.
+    match unsafe { fork() }.map_err(at("entering the pid namespace"))? {
+        ForkResult::Parent { child } => match waitpid(child, None).map_err(at("waiting for the test"))? {
+            WaitStatus::Exited(_, 0) => Ok(exit_code::SUCCESS),
+            _ => Ok(exit_code::FAILURE),
+        },
+        ForkResult::Child => {
+            set_pdeathsig(Signal::SIGKILL).map_err(at("tying the process to its parent"))?;
+            let ran = run_files()?;
+            serde_json::to_writer(io::stdout(), &ran).map_err(at("answering"))?;
+            Ok(exit_code::SUCCESS)
+        }
+    }
+}
+
+fn run_files() -> Result<Ran, PlayError> {
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
+        .map_err(at("keeping its mounts to itself"))?;
+    let number = fs::metadata("/proc/self/ns/mnt").map_err(at("reading /proc/self/ns/mnt"))?.ino();
+    let mount_namespace =
+        u32::try_from(number).map_err(io::Error::other).map_err(at("the number of its mount namespace"))?;
+    let place = PLACES.into_iter().map(Path::new).find(|place| place.is_dir());
+    let place = place.ok_or_else(|| at("finding a folder among /tmp, /mnt, /run, /proc")(no_folder()))?;
+    mount(Some("detector-selftest"), place, Some("tmpfs"), MsFlags::empty(), Some("size=1m,mode=700"))
+        .map_err(at("mounting a tmpfs"))?;
+
+    let folder = |name: &str| -> Result<PathBuf, PlayError> {
+        let path = place.join(name);
+        fs::create_dir(&path).map_err(at("making a folder on the tmpfs"))?;
+        Ok(path)
+    };
+    let (lower, upper, work, merged) =
+        (folder("lower")?, folder("upper")?, folder("work")?, folder("merged")?);
+    let program = tiny_program::bytes();
+    let install = |path: &Path| {
+        fs::write(path, &program).and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o755)))
+    };
+    for name in ["image", "modified"] {
+        install(&lower.join(name)).map_err(at("writing a file of the lower layer"))?;
+    }
+    let options =
+        format!("lowerdir={},upperdir={},workdir={}", lower.display(), upper.display(), work.display());
+    mount(Some("detector-selftest"), &merged, Some("overlay"), MsFlags::empty(), Some(options.as_str()))
+        .map_err(at("mounting an overlay"))?;
+    install(&merged.join("new")).map_err(at("writing a new file through the overlay"))?;
+    // Writing copies the data up whatever the kernel's default for copying metadata alone is.
+    OpenOptions::new()
+        .append(true)
+        .open(merged.join("modified"))
+        .and_then(|mut file| file.write_all(b"\n"))
+        .map_err(at("changing a file of the lower layer through the overlay"))?;
+
+    let mut pids = [0; 3];
+    for (pid, name) in pids.iter_mut().zip(["image", "new", "modified"]) {
+        *pid = execute(&merged.join(name)).map_err(at("running a file on the overlay"))?;
+    }
+    Ok(Ran { mount_namespace, pids })
+}
+
+/// Runs a file to its end; the answer is the process id that it had.
+fn execute(path: &Path) -> io::Result<u32> {
+    let mut child = Command::new(path).stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+    let pid = child.id();
+    let status = child.wait()?;
+    if status.success() { Ok(pid) } else { Err(io::Error::other(format!("it ended with {status}"))) }
+}
+
+fn no_folder() -> io::Error {
+    io::Error::from(io::ErrorKind::NotFound)
+}

@@ -1,0 +1,160 @@
+//! `detector doctor` on this kernel: what it says must be what the kernel does.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use detector_tests::agent;
+use detector_tests::case::has_root;
+use detector_tests::process;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use serde_json::Value;
+
+/// Every key that programs may rely on, in the order of the output.
+const KEYS: [&str; 18] = [
+    "main_hook",
+    "kernel_release",
+    "capabilities",
+    "lockdown",
+    "kernel_btf",
+    "offsets",
+    "overlay",
+    "ring_buffer",
+    "raw_tracepoint",
+    "lsm_list",
+    "bpf_lsm",
+    "fentry",
+    "kprobe",
+    "bpffs",
+    "cgroups",
+    "pid_namespace",
+    "runtime_sockets",
+    "rules",
+];
+
+/// What `doctor --json` said.
+struct Said {
+    code: i32,
+    can_run: bool,
+    checks: BTreeMap<String, Value>,
+    features: BTreeMap<String, Value>,
+}
+
+impl Said {
+    #[track_caller]
+    fn status(&self, key: &str) -> &str {
+        self.checks[key]["status"].as_str().expect("a word")
+    }
+
+    #[track_caller]
+    fn text(&self, key: &str) -> String {
+        ["fact", "consequence", "remedy"]
+            .map(|part| self.checks[key][part].as_str().expect("a text"))
+            .join("; ")
+    }
+}
+
+/// Runs the doctor after `prepare` has run in its process.
+#[track_caller]
+fn doctor(prepare: fn() -> io::Result<()>) -> Said {
+    let folder = tempfile::tempdir_in("/tmp").expect("a folder for a copy of the agent");
+    let program = folder.path().join("detector");
+    fs::copy(agent::program(), &program).expect("a copy of the agent");
+    for path in [folder.path(), &program] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a copy for everyone");
+    }
+    let mut command = Command::new(&program);
+    command.args(["doctor", "--json"]);
+    // SAFETY: what the cases do there are system calls, which touch no memory of the parent.
+    unsafe { command.pre_exec(prepare) };
+    let finished = process::run(command);
+    let all: Value =
+        serde_json::from_slice(&finished.stdout).unwrap_or_else(|error| panic!("{error}: {finished}"));
+    let by = |list: &str, key: &str| -> Vec<(String, Value)> {
+        let entries = all[list].as_array().expect("a list");
+        entries.iter().map(|entry| (entry[key].as_str().expect("a name").to_owned(), entry.clone())).collect()
+    };
+    let checks = by("checks", "key");
+    let keys: Vec<&str> = checks.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, KEYS);
+    Said {
+        code: finished.code(),
+        can_run: all["can_run"].as_bool().expect("yes or no"),
+        checks: checks.into_iter().collect(),
+        features: by("features", "name").into_iter().collect(),
+    }
+}
+
+#[test]
+fn with_root_the_main_hook_is_armed_and_the_facts_are_the_kernels() {
+    if !has_root("with_root_the_main_hook_is_armed_and_the_facts_are_the_kernels") {
+        return;
+    }
+    let said = doctor(|| Ok(()));
+    assert_eq!((said.code, said.can_run), (0, true), "{:?}", said.checks);
+    for key in ["main_hook", "ring_buffer", "raw_tracepoint", "kernel_btf", "offsets", "rules"] {
+        assert_eq!(said.status(key), "ok", "{key}: {}", said.text(key));
+    }
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("the release");
+    assert!(said.text("kernel_release").contains(release.trim()), "{}", said.text("kernel_release"));
+
+    assert_eq!(said.features["exec"]["hook"], "raw tracepoint");
+    for name in ["script", "exec_map", "dropper"] {
+        assert_eq!(said.features[name]["hook"], Value::Null, "{name} is not built in");
+        assert_eq!(said.features[name]["reason"], "not built in yet", "{name}");
+    }
+
+    // An LSM program can only have been seen running where the kernel lists `bpf`.
+    let listed = fs::read_to_string("/sys/kernel/security/lsm")
+        .ok()
+        .map(|list| list.split(',').any(|name| name.trim() == "bpf"));
+    assert!(
+        listed == Some(true) || listed.is_none() || said.status("bpf_lsm") != "ok",
+        "{}",
+        said.text("bpf_lsm")
+    );
+    // And a kprobe only where the kernel has them.
+    let kprobes = fs::exists("/sys/bus/event_source/devices/kprobe").expect("sysfs");
+    assert_eq!(said.status("kprobe") == "ok", kprobes, "{}", said.text("kprobe"));
+}
+
+#[test]
+fn without_root_it_works_and_says_what_is_missing() {
+    if !has_root("without_root_it_works_and_says_what_is_missing") {
+        return;
+    }
+    let said = doctor(|| {
+        nix::unistd::setgroups(&[])?;
+        nix::unistd::setgid(65534.into())?;
+        Ok(nix::unistd::setuid(65534.into())?)
+    });
+    assert_eq!((said.code, said.can_run), (1, false));
+    assert_eq!(said.status("main_hook"), "missing");
+    assert_eq!(said.status("capabilities"), "missing");
+    assert!(said.text("capabilities").contains("uid 65534 with none"), "{}", said.text("capabilities"));
+    assert!(said.text("capabilities").contains("run it as root"), "{}", said.text("capabilities"));
+    assert_eq!(said.features["exec"]["hook"], Value::Null);
+    assert_eq!(said.status("rules"), "ok", "rules do not need root: {}", said.text("rules"));
+}
+
+#[test]
+fn a_kernel_without_btf_is_told_apart_from_missing_rights() {
+    if !has_root("a_kernel_without_btf_is_told_apart_from_missing_rights") {
+        return;
+    }
+    let said = doctor(|| {
+        let none = None::<&str>;
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+        Ok(mount(Some("none"), "/sys/kernel/btf", Some("tmpfs"), MsFlags::empty(), none)?)
+    });
+    assert_eq!((said.code, said.can_run), (1, false));
+    assert_eq!(said.status("kernel_btf"), "missing");
+    assert!(said.text("kernel_btf").contains("CONFIG_DEBUG_INFO_BTF"), "{}", said.text("kernel_btf"));
+    assert_eq!(said.status("raw_tracepoint"), "ok", "needs no BTF: {}", said.text("raw_tracepoint"));
+    assert_eq!(said.status("fentry"), "unknown", "was not tried: {}", said.text("fentry"));
+}

@@ -1,0 +1,128 @@
+//! `detector selftest` on this kernel: it proves the verdicts, leaves nothing behind, disturbs nobody, and says what
+//! keeps it from proving anything.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use detector_tests::case::has_root;
+use detector_tests::process::{self, Finished};
+use detector_tests::{Agent, agent};
+
+/// Where the test's own mounts come from: their name in the list of mounts.
+const MOUNT_SOURCE: &str = "detector-selftest";
+
+fn selftest() -> Finished {
+    let mut command = Command::new(agent::program());
+    command.arg("selftest");
+    process::run(command)
+}
+
+#[track_caller]
+fn assert_proven(finished: &Finished) {
+    assert_eq!(finished.code(), 0, "{finished}");
+    let stdout = String::from_utf8_lossy(&finished.stdout);
+    let verdicts: Vec<Vec<&str>> = stdout
+        .lines()
+        .filter(|line| line.contains("executed:"))
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let expected =
+        ["image", "new", "modified"].map(|origin| vec!["ok", "executed:", origin, "seen:", origin]);
+    assert_eq!(verdicts, expected, "{finished}");
+}
+
+#[test]
+fn the_three_verdicts_are_proven_and_nothing_stays() {
+    if !has_root("the_three_verdicts_are_proven_and_nothing_stays") {
+        return;
+    }
+    let files = |folder: &str| {
+        let mut names: Vec<_> =
+            fs::read_dir(folder).expect(folder).flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = files("/mnt");
+    assert_proven(&selftest());
+    let mounts = fs::read_to_string("/proc/self/mountinfo").expect("the list of mounts");
+    let left: Vec<&str> = mounts.lines().filter(|line| line.contains(MOUNT_SOURCE)).collect();
+    assert!(left.is_empty(), "mounts that are left: {left:?}");
+    assert_eq!(files("/mnt"), before);
+    for folder in ["lower", "upper", "merged"] {
+        let path = format!("/tmp/{folder}");
+        assert!(!fs::exists(format!("{path}/image")).unwrap_or(true), "{path} of the test is left");
+    }
+}
+
+/// Self-tests run beside each other and beside an agent: each sees its own files alone, and no alert is made.
+#[test]
+fn it_disturbs_neither_an_agent_nor_another_self_test() {
+    if !has_root("it_disturbs_neither_an_agent_nor_another_self_test") {
+        return;
+    }
+    let agent = Agent::start();
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..3).map(|_| scope.spawn(selftest)).collect();
+        for run in runs {
+            assert_proven(&run.join().expect("a finished self-test"));
+        }
+    });
+    agent.expect_quiet("merged/new");
+    agent.stop();
+}
+
+/// Runs the self-test after `prepare` has run in its process, and compares what it says with `expected`.
+#[track_caller]
+fn fails(prepare: fn() -> io::Result<()>, expected: &[&str]) {
+    // A copy where any user may read it.
+    let folder = tempfile::tempdir_in("/tmp").expect("a folder for a copy of the agent");
+    let program = folder.path().join("detector");
+    fs::copy(agent::program(), &program).expect("a copy of the agent");
+    for path in [folder.path(), &program] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a copy for everyone");
+    }
+    let mut command = Command::new(&program);
+    command.arg("selftest");
+    // SAFETY: what the cases do there are system calls, which touch no memory of the parent.
+    unsafe { command.pre_exec(prepare) };
+    let finished = process::run(command);
+    assert_eq!(finished.code(), 1, "{finished}");
+    for part in expected {
+        assert!(finished.stderr.contains(part), "`{part}` is not in: {finished}");
+    }
+    assert!(finished.stdout.is_empty(), "{finished}");
+}
+
+#[test]
+fn without_root_it_says_what_it_needs() {
+    if !has_root("without_root_it_says_what_it_needs") {
+        return;
+    }
+    let become_nobody = || {
+        nix::unistd::setgroups(&[])?;
+        nix::unistd::setgid(65534.into())?;
+        Ok(nix::unistd::setuid(65534.into())?)
+    };
+    fails(become_nobody, &["refuses to load eBPF programs", "run it as root"]);
+}
+
+/// Overlays and namespaces take more than the hooks do: the message must not blame the hooks.
+#[test]
+fn an_overlay_that_cannot_be_made_is_named_as_the_cause() {
+    const CAP_SYS_ADMIN: libc::c_int = 21;
+    if !has_root("an_overlay_that_cannot_be_made_is_named_as_the_cause") {
+        return;
+    }
+    let drop_sys_admin = || {
+        // SAFETY: takes numbers alone.
+        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) } == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    };
+    fails(drop_sys_admin, &["cannot run the test files on an overlay", "namespaces", "CAP_SYS_ADMIN"]);
+}
