@@ -22,6 +22,18 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Image,
+        Self::New,
+        Self::Modified,
+        Self::MetadataOnly,
+        Self::Memfd,
+        Self::Tmpfs,
+        Self::NotOverlay,
+        Self::Unknown,
+    ];
+
     /// The word that users see in `drop.origin`.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -13,6 +13,7 @@ use detector_common::{
 use detector_rule_lang::{CompiledCheck, FieldSource, Input, Node, Program, Test, Value};
 
 use super::fields::Field;
+use crate::event::Origin;
 
 /// Cubes that are worked with before they are merged into fewer, wider ones.
 const MOST_CUBES: usize = 64;
@@ -194,6 +195,7 @@ fn only_field(check: &CompiledCheck<Field>) -> Option<&Field> {
 }
 
 /// A value that a field can have.
+#[derive(Clone)]
 enum Possible {
     Is(Value<'static>),
     Other,
@@ -236,22 +238,23 @@ fn domain(name: &str) -> Option<Vec<(Possible, Cubes)>> {
             let (yes, no) = bit(predicate::TTY);
             vec![(is(Value::Unsigned(0)), no), (Possible::Other, yes)]
         }
-        "drop.origin" => {
-            let elsewhere = Cubes::one(overlay | predicate::MEMFD, 0);
-            let (written, _) = bit(upper);
-            vec![
-                (text("image"), Cubes::one(overlay | upper, overlay)),
-                (text("new"), written.clone()),
-                (text("modified"), written.clone()),
-                (text("metadata_only"), written),
-                (text("memfd"), bit(predicate::MEMFD).0),
-                (text("tmpfs"), elsewhere.clone()),
-                (text("not_overlay"), elsewhere),
-                (Possible::Other, Cubes::all()),
-            ]
-        }
+        "drop.origin" => Origin::ALL.map(|origin| (text(origin.name()), of_origin(origin))).to_vec(),
         _ => return None,
     })
+}
+
+/// The execs whose file can be of this origin.
+fn of_origin(origin: Origin) -> Cubes {
+    const UPPER: u32 = predicate::UPPER_LAYER;
+    const OVERLAY: u32 = predicate::OVERLAY;
+    match origin {
+        Origin::Image => Cubes::one(OVERLAY | UPPER, OVERLAY),
+        Origin::New | Origin::Modified | Origin::MetadataOnly => Cubes::one(UPPER, UPPER),
+        Origin::Memfd => Cubes::one(predicate::MEMFD, predicate::MEMFD),
+        Origin::Tmpfs | Origin::NotOverlay => Cubes::one(OVERLAY | predicate::MEMFD, 0),
+        // Of a file that is not on an overlay the kernel always knows where it is.
+        Origin::Unknown => Cubes::one(OVERLAY, OVERLAY),
+    }
 }
 
 /// A source that answers every question with the same value.
