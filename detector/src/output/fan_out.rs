@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    os::fd::{AsFd as _, BorrowedFd},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -65,16 +66,21 @@ impl Outputs {
     /// Starts a thread for each enabled output, and one that watches them. Threads keep the rights that the caller
     /// has now: give up what is not needed first.
     pub fn start(settings: &OutputSettings) -> Result<Self, StartError> {
+        Self::start_with_stdout(settings, io::stdout().as_fd())
+    }
+
+    /// The same with another file in the place of standard output.
+    pub fn start_with_stdout(settings: &OutputSettings, stdout: BorrowedFd<'_>) -> Result<Self, StartError> {
         let mut starting = Starting::new(settings);
         let stdout_gone = Arc::new(AtomicBool::new(false));
         // Falco's order of delivery, as far as parallel outputs have one; standard output first, for its short cut.
         let mut direct = None;
         if settings.stdout {
-            let descriptor = StdoutSink::descriptor().map_err(StartError::Stdout)?;
+            let another = || stdout.try_clone_to_owned().map_err(StartError::Stdout);
             if !settings.buffered {
-                direct = Direct::new(StdoutSink::descriptor().map_err(StartError::Stdout)?);
+                direct = Direct::new(another()?);
             }
-            let sink = StdoutSink::new(descriptor, settings.buffered, Arc::clone(&stdout_gone));
+            let sink = StdoutSink::new(another()?, settings.buffered, Arc::clone(&stdout_gone));
             starting.simple("stdout", sink)?;
         }
         if let Some(file) = &settings.file {

@@ -100,8 +100,10 @@ impl Program {
         let lived = old.since.elapsed();
         let status = self.end(old)?;
         warn!("output program: {}; it is started again", self.ended(status));
-        if lived < SHORT_LIFE {
-            queue.pause(RESTART_WAIT);
+        let wait = if lived < SHORT_LIFE { RESTART_WAIT } else { Duration::ZERO };
+        // Not when the time to stop is up.
+        if !queue.pause(wait) {
+            return Err(self.ended(status));
         }
         self.start()
     }

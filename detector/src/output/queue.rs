@@ -252,10 +252,9 @@ impl Queue {
         state.counters.spooled_at_start = lines;
     }
 
-    /// For the thread: its last word.
+    /// For the thread: its last word. A line that it still holds stays counted as waiting.
     pub(super) fn finished(&self) {
         let mut state = self.lock();
-        state.busy = false;
         state.since = None;
         state.finished = true;
         drop(state);

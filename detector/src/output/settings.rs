@@ -73,11 +73,13 @@ pub struct SyslogSettings {
     pub socket: PathBuf,
     /// The name that messages carry: the program's.
     pub ident: String,
+    /// How long alerts are held back, once for each outage, while nobody listens.
+    pub patience: Duration,
 }
 
 impl Default for SyslogSettings {
     fn default() -> Self {
-        Self { socket: "/dev/log".into(), ident: "detector".to_owned() }
+        Self { socket: "/dev/log".into(), ident: "detector".to_owned(), patience: Duration::from_secs(5) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Write as _},
-    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    os::fd::{AsRawFd as _, OwnedFd},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -57,11 +57,6 @@ pub(super) struct StdoutSink {
 impl StdoutSink {
     pub(super) fn new(fd: OwnedFd, buffered: bool, gone: Arc<AtomicBool>) -> Self {
         Self { file: fd.into(), buffered, buffer: Vec::new(), lines_in_buffer: 0, gone }
-    }
-
-    /// A second descriptor of the process's standard output.
-    pub(super) fn descriptor() -> io::Result<OwnedFd> {
-        io::stdout().as_fd().try_clone_to_owned()
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), DeliveryError> {

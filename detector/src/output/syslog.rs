@@ -21,8 +21,6 @@ use super::{
 
 /// `LOG_USER`, shifted.
 const FACILITY_USER: u8 = 1 << 3;
-/// How long lines are held back while nobody listens.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The first wait between two tries, and the longest.
 const WAITS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 
@@ -104,7 +102,7 @@ impl Sink for Syslog {
                 Instant::now()
             });
             let too_long = source.raw_os_error() == Some(libc::EMSGSIZE);
-            if too_long || down.elapsed() >= PATIENCE || !queue.pause(wait) {
+            if too_long || down.elapsed() >= self.settings.patience || !queue.pause(wait) {
                 return Err(DeliveryError::Write { to: self.settings.socket.display().to_string(), source });
             }
             queue.count_retry();
