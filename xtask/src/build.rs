@@ -17,6 +17,12 @@ pub(crate) fn build(workspace: &Workspace, options: &build_ebpf::Options) -> Res
     let target = agent_target();
     let mut cargo = workspace.agent_cargo();
     cargo.args(["build", "--release", "--package", "detector", "--bin", "detector", "--target", &target]);
+    // The cryptography of the http output is partly C and assembly that need no C library: the compiler that links is
+    // good enough, and no musl-gcc has to be installed.
+    let compiler = format!("CC_{}", target.replace('-', "_"));
+    if std::env::var_os(&compiler).is_none() {
+        cargo.env(compiler, "cc");
+    }
     command::run(cargo.arg("--target-dir").arg(workspace.target())).context("cannot build the agent")?;
     let built = workspace.target().join(&target).join("release/detector");
     let agent = workspace.agent();
