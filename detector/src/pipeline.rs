@@ -1,6 +1,6 @@
 //! Wires the stages together and stops them in order. The only room that knows them all.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 
 use detector_common::{
     counters::Counter,
@@ -14,8 +14,8 @@ use tokio::{
 
 use crate::{
     decode::decode,
-    enrich::identify,
-    event::{BootClock, HostFacts, StreamPosition},
+    enrich::{EnrichConfig, Enricher},
+    event::{BootClock, ExecEvent, HostFacts, StreamPosition},
     format::{json, text},
     kernel::{Counters, Host, Kernel, KernelError, LoadOptions, RingReader},
     output::{FileOutput, Stdout},
@@ -34,6 +34,9 @@ pub enum PipelineError {
     /// The kernel side.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// Threads for lookups.
+    #[error("cannot start the threads that look containers up: {0}")]
+    Enricher(#[source] io::Error),
     /// The rules.
     #[error("cannot use the rule's output: {0}")]
     Output(#[from] OutputError),
@@ -56,7 +59,8 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
     let counters = kernel.take_counters()?;
     let mut ring = RingReader::new(kernel.take_ring()?)?;
     let log_task = kernel.spawn_log()?;
-    let mut stages = Stages::new(settings, engine);
+    let enricher = Enricher::new(EnrichConfig::below(Path::new("/"))).map_err(PipelineError::Enricher)?;
+    let mut stages = Stages::new(settings, engine, enricher);
     info!("hooks armed: raw tracepoint sched_process_exec, kernel {}", host.kernel_release);
 
     let stop_after = stop_after_seconds.map_or(NEVER, Duration::from_secs);
@@ -67,6 +71,10 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
             () = sleep_until(stop_at), if stop_after_seconds.is_some() => break,
+            event = stages.enricher.next(), if stages.enricher.waiting() > 0 => {
+                stages.judge(&event)?;
+                continue;
+            }
             ready = ring.ready() => ready?,
         }
         while stages.take(&mut ring)? == BATCH {
@@ -77,6 +85,10 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
     // First no more records, then the last ones of them, then the lines.
     drop(kernel);
     while stages.take(&mut ring)? > 0 {}
+    while stages.enricher.waiting() > 0 {
+        let event = stages.enricher.next().await;
+        stages.judge(&event)?;
+    }
     if let Some(stdout) = &mut stages.stdout {
         stdout.flush().map_err(PipelineError::Stdout)?;
     }
@@ -99,6 +111,16 @@ fn report(stages: &Stages<'_>, counters: &Counters) {
     let loss = counters.read();
     let reasons: Vec<String> =
         Counter::ALL.iter().map(|counter| format!("{}={}", counter.name(), loss.of(*counter))).collect();
+    let enriched = stages.enricher.stats();
+    let partial: Vec<String> =
+        enriched.partial.iter().map(|(reason, count)| format!("{reason}={count}")).collect();
+    info!(
+        "metadata: {} complete, {} partial ({}), {} events waited",
+        enriched.complete,
+        enriched.partial.values().sum::<u64>(),
+        partial.join(" "),
+        enriched.held
+    );
     info!(
         "stopped: {} records, {} alerts, {} undecodable, {} undelivered, lost={} ({})",
         stages.records,
@@ -116,6 +138,7 @@ struct Stages<'a> {
     clock: BootClock,
     host: Arc<HostFacts>,
     position: StreamPosition,
+    enricher: Enricher,
     engine: Engine,
     stdout: Option<Stdout>,
     file: Option<FileOutput>,
@@ -127,12 +150,13 @@ struct Stages<'a> {
 }
 
 impl<'a> Stages<'a> {
-    fn new(settings: &'a Settings, engine: Engine) -> Self {
+    fn new(settings: &'a Settings, engine: Engine, enricher: Enricher) -> Self {
         Self {
             settings,
             clock: Host::boot_clock(),
             host: Arc::new(HostFacts { hostname: hostname() }),
             position: StreamPosition::default(),
+            enricher,
             engine,
             stdout: settings.stdout_enabled.then(|| Stdout::new(settings.buffered_outputs)),
             file: settings.file.as_ref().map(|file| FileOutput::new(file.path.clone(), file.keep_alive)),
@@ -168,8 +192,16 @@ impl<'a> Stages<'a> {
         };
         event.host = Arc::clone(&self.host);
         event.stream = self.position.advance(event.time_ns);
-        event.container.id = identify(&event);
-        let Some(alert) = self.engine.evaluate(&event) else {
+        match self.enricher.offer(event) {
+            Some(event) => self.judge(&event),
+            // It comes back by `next`.
+            None => Ok(()),
+        }
+    }
+
+    /// From an event with all that could be found out about it to a line.
+    fn judge(&mut self, event: &ExecEvent) -> Result<(), PipelineError> {
+        let Some(alert) = self.engine.evaluate(event) else {
             return Ok(());
         };
         self.alerts += 1;

@@ -257,8 +257,8 @@ mod tests {
         event
     }
 
-    fn account(name: &str, home: &str, shell: &str) -> Option<Account> {
-        Some(Account { name: name.into(), home: home.into(), shell: shell.into() })
+    fn account(name: &str, home: &str, shell: &str) -> Account {
+        Account { name: name.into(), home: home.into(), shell: shell.into() }
     }
 
     fn user(names: &Names) -> Option<&str> {
@@ -269,7 +269,7 @@ mod tests {
     fn a_container_has_its_own_names() {
         let world = World::with_accounts();
         let names = world.users.look_up(&event(1000, 33));
-        assert_eq!(names.user, account("web", "/var/www", "/bin/sh"));
+        assert_eq!(names.user, Some(account("web", "/var/www", "/bin/sh")));
         assert_eq!((names.group.as_deref(), names.login), (Some(&b"www"[..]), None));
     }
 
@@ -279,7 +279,7 @@ mod tests {
         let mut on_host = host();
         (on_host.credentials.inner, on_host.process.loginuid) = (Some((1000, 1000)), Some(1000));
         let names = world.users.look_up(&on_host);
-        assert_eq!(names.user, account("alice", "/home/alice", "/bin/zsh"));
+        assert_eq!(names.user, Some(account("alice", "/home/alice", "/bin/zsh")));
         assert_eq!((names.group.as_deref(), &names.login), (Some(&b"staff"[..]), &names.user));
         let mut inside = event(1000, 33);
         inside.process.loginuid = Some(1000);
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(user(&world.users.look_up(&mapped)), Some("web"));
         mapped.credentials.inner = Some((0, 0));
         let root = world.users.look_up(&mapped);
-        assert_eq!((root.user, root.group), (account("root", "/root", "<NA>"), Some(b"root".to_vec())));
+        assert_eq!((root.user, root.group), (Some(account("root", "/root", "<NA>")), Some(b"root".to_vec())));
         mapped.credentials.inner = None;
         assert_eq!(world.users.look_up(&mapped), Names::default());
     }

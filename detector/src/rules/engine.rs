@@ -17,7 +17,7 @@ pub struct Engine {
 impl Engine {
     /// The stock rule. `time_field` is the field that goes with the time format of the lines.
     pub fn stock(time_field: &str) -> Result<Self, OutputError> {
-        let extra = [time_field, "drop.kind", "drop.origin", "drop.truncated"];
+        let extra = [time_field, "drop.kind", "drop.origin", "drop.truncated", "drop.metadata"];
         let output = Output::parse(drop_and_execute::OUTPUT, &extra)?;
         let (names, fields) = output.fields.into_iter().unzip();
         let rule = AlertRule {
