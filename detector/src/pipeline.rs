@@ -85,7 +85,7 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
             () = sleep_until(stop_at), if stop_after_seconds.is_some() => break,
-            event = stages.enricher.next(), if stages.enricher.waiting() > 0 => stages.judge(event)?,
+            event = stages.enricher.next(), if stages.enricher.waiting() > 0 => stages.judge(&event)?,
             ready = ring.ready() => ready?,
         }
         while stages.take(&mut ring)? == BATCH {
@@ -98,7 +98,7 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
     while stages.take(&mut ring)? > 0 {}
     while stages.enricher.waiting() > 0 {
         let event = stages.enricher.next().await;
-        stages.judge(event)?;
+        stages.judge(&event)?;
     }
     stages.flush()?;
     if let Some(task) = log_task {
@@ -139,6 +139,17 @@ fn report(stages: &Stages<'_>, counters: &Counters) {
     let loss = counters.read();
     let reasons: Vec<String> =
         Counter::ALL.iter().map(|counter| format!("{}={}", counter.name(), loss.of(*counter))).collect();
+    let enriched = stages.enricher.stats();
+    let partial: Vec<String> =
+        enriched.partial.iter().map(|(reason, count)| format!("{reason}={count}")).collect();
+    info!(
+        "metadata: {} complete, {} partial ({}), {} events waited, {} waited in vain for names of users",
+        enriched.complete,
+        enriched.partial.values().sum::<u64>(),
+        partial.join(" "),
+        enriched.held,
+        enriched.users_late
+    );
     info!(
         "stopped: {} records, {} alerts, {} undecodable, {} undelivered, lost={} ({})",
         stages.judge.records,
@@ -194,16 +205,15 @@ impl<'a> Stages<'a> {
         };
         self.records.hold(event.number, self.clock, record);
         match self.enricher.offer(event) {
-            Some(event) => self.judge(event),
+            Some(event) => self.judge(&event),
             None => Ok(()),
         }
     }
 
     /// The rest of the way, for an event that has all that could be found out about it.
-    #[expect(clippy::needless_pass_by_value, reason = "this is where an event ends")]
-    fn judge(&mut self, event: ExecEvent) -> Result<(), PipelineError> {
-        self.records.release(&event)?;
-        for line in self.judge.lines(&event) {
+    fn judge(&mut self, event: &ExecEvent) -> Result<(), PipelineError> {
+        self.records.release(event)?;
+        for line in self.judge.lines(event) {
             self.deliver(&line.text)?;
         }
         Ok(())

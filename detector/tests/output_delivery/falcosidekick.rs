@@ -87,7 +87,10 @@ fn alerts() -> Vec<String> {
             priority,
             source: "syscall".to_owned(),
             tags: ["TA0003", "container"].map(str::to_owned).to_vec(),
-            output: vec![Piece::Literal("Executing binary (proc=".to_owned()), Piece::Field(3)],
+            output: vec![
+                Piece::Literal("Executing binary (proc=".to_owned()),
+                Piece::Value { index: 3, width: None },
+            ],
             fields: fields.map(str::to_owned).to_vec(),
         };
         let ns = 1_728_129_802_123_456_789;
@@ -100,7 +103,7 @@ fn alerts() -> Vec<String> {
             Some(Value::Unsigned(u64::MAX)),
             Some(Value::Bool(true)),
         ];
-        let alert = Alert { rule: Arc::new(rule), time_ns: ns, values };
+        let alert = Alert { rule: Arc::new(rule), time_ns: ns, values, computed: Vec::new() };
         json(&alert, "host", &JsonOptions::default(), TimeFormat::Local)
     };
     priorities.map(one).to_vec()
