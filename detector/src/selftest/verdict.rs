@@ -12,7 +12,7 @@ pub struct VerdictCheck {
     pub expected: Origin,
     /// The origin that was told of it; `None` = no record came.
     pub seen: Option<Origin>,
-    /// Process id in the namespace of the test.
+    /// Process id as the test saw it.
     pid: u32,
 }
 
