@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         let written = writeln!(std::io::stdout(), "detector version: {}", env!("CARGO_PKG_VERSION"));
         return if written.is_ok() { exit_code::SUCCESS } else { exit_code::FAILURE };
     }
-    // Before anything is read or started: it must have one thread, and costs time that is counted.
+    // Before anything is read or started: it has to have one thread, and its time counts.
     if matches!(cli.command, Some(Command::SelftestSandbox)) {
         return selftest::play_in_sandbox();
     }

@@ -45,7 +45,7 @@ pub enum SelftestError {
 
 /// Runs the test once. Blocks, and has a runtime of its own: inside another one, call it on a thread for blocking work.
 ///
-/// The current program is started once more with `selftest-sandbox`, which has to end in [`play_in_sandbox`].
+/// The current program is started once more with `selftest-sandbox`, for which it must call [`play_in_sandbox`].
 pub fn run() -> Result<Report, SelftestError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SelftestError::Runtime)?;
@@ -87,7 +87,7 @@ async fn prove() -> Result<Report, SelftestError> {
     Ok(report)
 }
 
-/// Files of overlays, run in a mount or pid namespace of its own: few on any host, and the three of the test.
+/// Files of overlays, run in another mount or pid namespace than the host's: few on any host, and the three of the test.
 fn only_container_overlays() -> KernelSettings {
     let both = predicate::OVERLAY | predicate::CONTAINER_LIKE;
     let mut settings = KernelSettings { term_count: 1, ..KernelSettings::default() };

@@ -124,5 +124,5 @@ fn an_overlay_that_cannot_be_made_is_named_as_the_cause() {
             Err(io::Error::last_os_error())
         }
     };
-    fails(drop_sys_admin, &["cannot run the test files on an overlay", "namespaces", "CAP_SYS_ADMIN"]);
+    fails(drop_sys_admin, &["cannot run the test files on an overlay", "mount namespace", "CAP_SYS_ADMIN"]);
 }

@@ -1,8 +1,10 @@
-//! The other process of the self-test: in mount and pid namespaces of its own it makes an overlay on a private tmpfs
-//! and runs a file of each origin. When it ends the kernel takes everything away with the namespaces; nothing of it is
-//! ever visible outside.
+//! The other process of the self-test: in a mount namespace of its own it makes an overlay on a private tmpfs and runs
+//! a file of each origin. When it ends the kernel takes everything away with the namespace; nothing of it is ever
+//! visible outside.
 //!
-//! It is this very program, started anew: entering a pid namespace takes a fork, and the agent may have threads.
+//! No pid namespace: with one it would live apart enough to be a container, and an agent on this host would rightly
+//! tell of the new file. It is this very program, started anew: a thread of the agent cannot leave its mount namespace
+//! without taking the file system state that all threads share apart.
 
 use std::{
     fs::{self, OpenOptions, Permissions},
@@ -15,12 +17,8 @@ use std::{
 use nix::{
     mount::{MsFlags, mount},
     sched::{CloneFlags, unshare},
-    sys::{
-        prctl::set_pdeathsig,
-        signal::Signal,
-        wait::{WaitStatus, waitpid},
-    },
-    unistd::{ForkResult, alarm, fork},
+    sys::{prctl::set_pdeathsig, signal::Signal},
+    unistd::alarm,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +35,7 @@ const PATIENCE: u32 = 2;
 pub(super) struct Ran {
     /// Inode number of its mount namespace: whatever runs in there is of the test.
     pub(super) mount_namespace: u32,
-    /// Process ids, in its pid namespace, of the runs of the file of the image, the new and the modified one.
+    /// Process ids of the runs of the file of the image, the new and the modified one.
     pub(super) pids: [u32; 3],
 }
 
@@ -62,11 +60,11 @@ pub(super) fn run() -> Result<Ran, SelftestError> {
         .map_err(|error| SelftestError::Sandbox(format!("its answer cannot be understood: {error}")))
 }
 
-/// What `selftest-sandbox` does; only for a process without further threads.
+/// What `selftest-sandbox` does; for a process without further threads.
 #[must_use]
 pub fn play_in_sandbox() -> ExitCode {
     match play() {
-        Ok(code) => code,
+        Ok(()) => exit_code::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "{error}");
             exit_code::FAILURE
@@ -87,24 +85,13 @@ fn at<E: Into<io::Error>>(what: &'static str) -> impl Fn(E) -> PlayError {
     move |error| PlayError { what, source: error.into() }
 }
 
-fn play() -> Result<ExitCode, PlayError> {
+fn play() -> Result<(), PlayError> {
     let _ = alarm::set(PATIENCE);
     set_pdeathsig(Signal::SIGKILL).map_err(at("tying the process to its parent"))?;
-    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWPID)
-        .map_err(at("making mount and pid namespaces of its own, which takes CAP_SYS_ADMIN"))?;
-    // SAFETY: this process has one thread, so the copy finds no lock held by a thread that it does not have.
-    match unsafe { fork() }.map_err(at("entering the pid namespace"))? {
-        ForkResult::Parent { child } => match waitpid(child, None).map_err(at("waiting for the test"))? {
-            WaitStatus::Exited(_, 0) => Ok(exit_code::SUCCESS),
-            _ => Ok(exit_code::FAILURE),
-        },
-        ForkResult::Child => {
-            set_pdeathsig(Signal::SIGKILL).map_err(at("tying the process to its parent"))?;
-            let ran = run_files()?;
-            serde_json::to_writer(io::stdout(), &ran).map_err(at("answering"))?;
-            Ok(exit_code::SUCCESS)
-        }
-    }
+    unshare(CloneFlags::CLONE_NEWNS)
+        .map_err(at("making a mount namespace of its own, which takes CAP_SYS_ADMIN"))?;
+    let ran = run_files()?;
+    serde_json::to_writer(io::stdout(), &ran).map_err(at("answering"))
 }
 
 fn run_files() -> Result<Ran, PlayError> {

@@ -12,7 +12,7 @@ pub struct VerdictCheck {
     pub expected: Origin,
     /// The origin that was told of it; `None` = no record came.
     pub seen: Option<Origin>,
-    /// Process id in the namespace of the test.
+    /// Process id as the test saw it.
     pid: u32,
 }
 
@@ -134,7 +134,10 @@ impl Report {
 mod tests {
     use super::{Origin, Ran, Report};
 
-    fn report(seen: &[(Option<u32>, Origin)]) -> Report {
+    /// Process id and origin of an event.
+    type Seen = (Option<u32>, Origin);
+
+    fn report(seen: &[Seen]) -> Report {
         let mut report = Report::expecting(&Ran { mount_namespace: 7, pids: [2, 3, 4] });
         for (pid, origin) in seen {
             report.add(*pid, *origin);
@@ -142,8 +145,7 @@ mod tests {
         report
     }
 
-    const GOOD: [(Option<u32>, Origin); 3] =
-        [(Some(2), Origin::Image), (Some(3), Origin::New), (Some(4), Origin::Modified)];
+    const GOOD: [Seen; 3] = [(Some(2), Origin::Image), (Some(3), Origin::New), (Some(4), Origin::Modified)];
 
     #[test]
     fn three_right_verdicts_pass_in_any_order() {
@@ -158,7 +160,7 @@ mod tests {
     #[test]
     fn everything_else_fails_and_says_why() {
         let [image, new, modified] = GOOD;
-        let table: [(&[(Option<u32>, Origin)], &str); 7] = [
+        let table: [(&[Seen], &str); 7] = [
             (&[], "no record came of a file of origin `image`"),
             (&[image, new], "no record came of a file of origin `modified`"),
             (&[image, (Some(3), Origin::Image), modified], "origin `new` was judged `image`"),

@@ -9,8 +9,8 @@ use std::{
 use super::bpf_call::open_raw_tracepoint;
 
 /// `PERF_EVENT_IOC_SET_BPF` and `PERF_EVENT_IOC_ENABLE`
-const SET_BPF: u32 = 0x4004_2408;
-const ENABLE: u32 = 0x2400;
+const SET_BPF: libc::Ioctl = 0x4004_2408;
+const ENABLE: libc::Ioctl = 0x2400;
 /// `PERF_FLAG_FD_CLOEXEC`
 const CLOSE_ON_EXEC: libc::c_ulong = 8;
 
@@ -73,8 +73,8 @@ pub(super) fn kprobe(program: &OwnedFd, function: &str) -> io::Result<OwnedFd> {
     Ok(event)
 }
 
-fn control(event: &OwnedFd, request: u32, argument: libc::c_int) -> io::Result<()> {
+fn control(event: &OwnedFd, request: libc::Ioctl, argument: libc::c_int) -> io::Result<()> {
     // SAFETY: both requests take a number.
-    let result = unsafe { libc::ioctl(event.as_raw_fd(), request as _, argument) };
+    let result = unsafe { libc::ioctl(event.as_raw_fd(), request, argument) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
