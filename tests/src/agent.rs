@@ -1,5 +1,6 @@
 //! The agent under test: one real process, its alerts collected line by line.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -68,6 +69,14 @@ impl Agent {
     #[track_caller]
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// As [`Agent::start`], with these arguments besides those of the harness. One of the rules must be the stock
+    /// rule: it is what the sentinels of the harness fire.
+    #[track_caller]
+    #[must_use]
+    pub fn start_with(arguments: &[&OsStr]) -> Self {
         let program = program();
         assert!(
             program.is_file(),
@@ -75,7 +84,7 @@ impl Agent {
             program.display()
         );
         let mut command = Command::new(&program);
-        command.args(["-o", "json_output=true", "-U"]).env("TZ", TIME_ZONE);
+        command.args(["-o", "json_output=true", "-U"]).args(arguments).env("TZ", TIME_ZONE);
         let seen = Arc::new(Seen::default());
         let (alerts, log) = (Stream(Arc::clone(&seen)), Stream(Arc::clone(&seen)));
         let started = spawn_tied(

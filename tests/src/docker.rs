@@ -195,6 +195,13 @@ impl Container<'_> {
         process::run(self.docker.command(["exec", &self.id].iter().chain(command)))
     }
 
+    /// `docker exec --tty`: the process gets a terminal of its own.
+    #[track_caller]
+    #[must_use]
+    pub fn exec_with_terminal(&self, command: &[&str]) -> Finished {
+        process::run(self.docker.command(["exec", "--tty", &self.id].iter().chain(command)))
+    }
+
     /// `docker cp` of a file of the host to a path in the container.
     #[track_caller]
     pub fn copy_in(&self, file: &Path, path: &str) {

@@ -9,6 +9,7 @@
 //! | `DETECTOR_BIN` | the agent under test; otherwise `target/detector`, which `cargo xtask build` makes |
 //! | `DETECTOR_NOT_RUN` | file that lists the cases that could not run; without it such a case fails |
 //! | `DETECTOR_EVENT_GENERATOR` | a ready event-generator; otherwise PATH, then `go install` |
+//! | `DETECTOR_FALCO_RULES` | folder with Falco's own rule files; without it the cases about them are not run |
 //! | `DETECTOR_TEST_HELPERS` | folder with ready static `probe` and `bare-init`; otherwise cargo builds them |
 //!
 //! Nothing here returns `Result`: a test that fails panics where it fails, with everything that was seen.
@@ -21,6 +22,7 @@ pub mod case;
 pub mod cgroup;
 pub mod docker;
 pub mod event_generator;
+pub mod exec_rules;
 pub mod facts;
 pub mod helper_binaries;
 pub mod host_overlay;

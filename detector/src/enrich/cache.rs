@@ -28,7 +28,7 @@ pub(super) struct Key {
 
 impl Key {
     pub(super) fn of(event: &ExecEvent, id: &ContainerId) -> Self {
-        let id = id.full().unwrap_or_default();
+        let id = id.full().unwrap_or_default().into_owned();
         let unique = id.len() == UNIQUE_ID;
         let since = event.process.pidns_start_ns.unwrap_or(0);
         Self { place: (!unique).then_some((event.namespaces.mnt, since)), id }

@@ -6,6 +6,8 @@ mod image_reference;
 mod metadata;
 mod runtime;
 
+use std::borrow::Cow;
+
 pub use image_reference::ImageReference;
 pub use metadata::{ContainerMetadata, Healthcheck, Metadata, MetadataState, MissingReason, Mount, Pod};
 pub use runtime::Runtime;
@@ -56,23 +58,23 @@ impl ContainerId {
     /// namespace number for a container that no runtime has named. Always has a value: rules tell containers by
     /// `container.id != host`, and a missing value would make what could not be told innocent.
     #[must_use]
-    pub fn short(&self) -> Option<String> {
+    pub fn short(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Host => Some("host".to_owned()),
+            Self::Host => Some("host".into()),
             // A container may not pass for the host by its name.
-            Self::Named { id, .. } if id == "host" => Some("named:host".to_owned()),
-            Self::Named { id, runtime } if runtime.shortens_ids() => Some(id.chars().take(12).collect()),
-            Self::Named { id, .. } => Some(id.clone()),
-            Self::Namespace(number) => Some(format!("mnt-{number:08x}")),
-            Self::Unknown => Some("unknown".to_owned()),
+            Self::Named { id, .. } if id == "host" => Some("named:host".into()),
+            Self::Named { id, runtime } if runtime.shortens_ids() => Some(first_12(id).into()),
+            Self::Named { id, .. } => Some(id.into()),
+            Self::Namespace(number) => Some(format!("mnt-{number:08x}").into()),
+            Self::Unknown => Some("unknown".into()),
         }
     }
 
     /// `container.full_id`.
     #[must_use]
-    pub fn full(&self) -> Option<String> {
+    pub fn full(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Named { id, .. } => Some(id.clone()),
+            Self::Named { id, .. } => Some(id.into()),
             other => other.short(),
         }
     }
@@ -87,6 +89,11 @@ impl ContainerId {
             Self::Unknown => None,
         }
     }
+}
+
+/// The first 12 characters.
+fn first_12(id: &str) -> &str {
+    id.char_indices().nth(12).map_or(id, |(end, _)| &id[..end])
 }
 
 /// The container of an event.

@@ -1,6 +1,8 @@
 //! `container.*`: where. A process of the host has its own word for most of it; of a container that nothing is known
 //! about but its id there is no value, and what a container is known not to have is the empty text.
 
+use std::borrow::Cow;
+
 use super::{Argument, Entry, Takes, ValueType};
 use crate::event::{ContainerId, ContainerMetadata, ExecEvent, Value};
 
@@ -9,12 +11,12 @@ pub(super) static FIELDS: &[Entry] = &[
     Entry::text(
         "container.id",
         "first 12 characters of the container's id; host for a process of the host",
-        |event, _| event.container.id.short().map(Value::owned),
+        |event, _| event.container.id.short().map(id),
     ),
     Entry::text(
         "container.full_id",
         "the container's whole id; host for a process of the host",
-        |event, _| event.container.id.full().map(Value::owned),
+        |event, _| event.container.id.full().map(id),
     ),
     Entry::text("container.name", "name of the container; host for a process of the host", |event, _| {
         on_host(event, "host", |facts| facts.name.as_deref())
@@ -85,6 +87,14 @@ pub(super) static FIELDS: &[Entry] = &[
     Entry::never("container.readiness_probe", ValueType::Text, "never has a value: kept for old rules")
         .deprecated(),
 ];
+
+/// Borrowed where it can be: conditions ask for it in every event.
+fn id(text: Cow<'_, str>) -> Value<'_> {
+    match text {
+        Cow::Borrowed(text) => Value::text(text),
+        Cow::Owned(text) => Value::owned(text),
+    }
+}
 
 pub(super) fn is_host(event: &ExecEvent) -> bool {
     event.container.id == ContainerId::Host
