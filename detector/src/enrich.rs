@@ -4,7 +4,7 @@
 //! event -> container_id -> enricher -> holder -> event
 //!          (cgroup_name)      |  ^
 //!                             v  |
-//!            workers: disk (monitor), user_names -> cache
+//!            workers: disk (monitor), user_names; engines -> cache
 //! ```
 
 mod account_files;
@@ -14,6 +14,7 @@ mod cache;
 mod cgroup_name;
 mod container_id;
 mod disk;
+mod engines;
 mod enricher;
 mod holder;
 mod host_root;
@@ -25,4 +26,5 @@ mod workers;
 
 pub use container_id::{Identifier, identify};
 pub use disk::DiskPlaces;
+pub use engines::EngineSockets;
 pub use enricher::{EnrichConfig, EnrichStats, Enricher};

@@ -114,7 +114,7 @@ mod tests {
         facts.name = name.map(str::to_owned);
         facts.labels = Some(BTreeMap::from([("l".to_owned(), "v".repeat(label))]));
         let id = ContainerId::named("x", Runtime::Oci);
-        Found { id, facts: Some(Arc::new(facts)), why: MissingReason::Source }
+        Found { id, facts: Some(Arc::new(facts)), why: MissingReason::Source, route: None }
     }
 
     #[test]

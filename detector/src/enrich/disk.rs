@@ -14,7 +14,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+pub(super) use docker_files::nanoseconds;
 use log::debug;
+pub(super) use oci_spec::Spec;
 use task_folders::Kin;
 
 use super::{
@@ -76,6 +78,17 @@ pub(super) struct Found {
     pub(super) facts: Option<Arc<ContainerMetadata>>,
     /// Why not all is known, where it is not.
     pub(super) why: MissingReason,
+    /// Where to ask for more.
+    pub(super) route: Option<Route>,
+}
+
+/// The containerd that a container belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    /// Its socket.
+    pub(super) address: PathBuf,
+    /// The container's namespace there.
+    pub(super) namespace: String,
 }
 
 impl Found {
@@ -142,7 +155,13 @@ impl Disk {
             ContainerId::Host | ContainerId::Unknown => None,
             other => self.name(other, monitor.as_ref(), &kin),
         };
-        match named {
+        let route = match &monitor {
+            Some(Monitor::Shim { namespace, address: Some(address), .. }) => {
+                Some(Route { address: address.clone(), namespace: namespace.clone() })
+            }
+            _ => None,
+        };
+        let found = match named {
             Some((id, runtime)) if is_plain(&id) => self.describe(id, runtime, monitor.as_ref(), &kin),
             Some((id, runtime)) => {
                 let mut facts = ContainerMetadata::new(id.clone(), runtime);
@@ -151,10 +170,12 @@ impl Disk {
                     id: ContainerId::named(id, runtime),
                     facts: Some(Arc::new(facts)),
                     why: MissingReason::NotFound,
+                    route: None,
                 }
             }
-            None => Found { id: judgement.id.clone(), facts: None, why: MissingReason::Unnamed },
-        }
+            None => Found { id: judgement.id.clone(), facts: None, why: MissingReason::Unnamed, route: None },
+        };
+        Found { route, ..found }
     }
 
     /// Finds the name of a container by what looks after it, or by its first process.
@@ -213,7 +234,7 @@ impl Disk {
         let why = trouble.unwrap_or(if known { MissingReason::Source } else { MissingReason::NotFound });
         let facts = (known || !nameless).then(|| Arc::new(container));
         let runtime = facts.as_ref().map_or(runtime, |facts| facts.runtime);
-        Found { id: ContainerId::named(id, runtime), facts, why }
+        Found { id: ContainerId::named(id, runtime), facts, why, route: None }
     }
 
     /// The folder with the container's `config.json`.

@@ -5,17 +5,20 @@
 mod tests;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap, hash_map::Entry},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+use tokio::runtime::Handle;
 
 use super::{
     cache::{Cache, Key},
     container_id::{Identifier, Judgement},
     disk::{Disk, DiskPlaces, Found},
+    engines::{EngineSockets, Engines},
     holder::{Answer, Answers, Holder, Released, Ticket, Wanted},
     host_root,
     user_names::{UserLookup, without_files},
@@ -39,6 +42,8 @@ pub struct EnrichConfig {
     pub host_root: PathBuf,
     /// Where engines keep their files.
     pub disk: DiskPlaces,
+    /// Where engines listen.
+    pub sockets: EngineSockets,
 }
 
 impl EnrichConfig {
@@ -50,6 +55,7 @@ impl EnrichConfig {
             room: 1024,
             host_root: host_root.to_path_buf(),
             disk: DiskPlaces::below(host_root),
+            sockets: EngineSockets::below(host_root),
         }
     }
 }
@@ -72,8 +78,13 @@ pub struct EnrichStats {
 /// What lookups in other threads share.
 struct Shared {
     disk: Disk,
+    engines: Engines,
     users: UserLookup,
     cache: Mutex<Cache>,
+    /// Containers that are being looked up, and the events that wait for them.
+    asked: Mutex<HashMap<Key, Vec<Ticket>>>,
+    answers: Answers,
+    runtime: Handle,
 }
 
 impl Shared {
@@ -84,13 +95,43 @@ impl Shared {
     fn keep(&self, key: Key, found: Found) -> Found {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).put(key, found)
     }
+
+    fn asked(&self) -> MutexGuard<'_, HashMap<Key, Vec<Ticket>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks a container up on disk, and then where its engine listens. In a thread of its own.
+    fn look_up(self: Arc<Self>, event: &ExecEvent, judgement: &Judgement, key: Key) {
+        let found = self.disk.look_up(event, judgement);
+        if found.state() == MetadataState::Complete {
+            let found = self.keep(key.clone(), found);
+            let waiting = self.asked().remove(&key).unwrap_or_default();
+            for ticket in waiting {
+                // The receiver ends with the agent; then nobody wants to know.
+                let _ = self.answers.blocking_send((ticket, Answer::All(found.clone())));
+            }
+            return;
+        }
+        let waiting = self.asked().get(&key).cloned().unwrap_or_default();
+        for ticket in waiting {
+            let _ = self.answers.blocking_send((ticket, Answer::Some(found.clone())));
+        }
+        let runtime = self.runtime.clone();
+        runtime.spawn(async move {
+            let found = self.engines.complete(found).await;
+            let found = self.keep(key.clone(), found);
+            let waiting = self.asked().remove(&key).unwrap_or_default();
+            for ticket in waiting {
+                let _ = self.answers.send((ticket, Answer::All(found.clone()))).await;
+            }
+        });
+    }
 }
 
 /// The stage. `offer` takes events and never waits; `next` gives those back that had to.
 pub struct Enricher {
     identifier: Identifier,
     holder: Holder,
-    answers: Answers,
     shared: Arc<Shared>,
     disk_threads: Workers,
     user_threads: Workers,
@@ -98,18 +139,21 @@ pub struct Enricher {
 }
 
 impl Enricher {
-    /// Starts the threads for lookups.
+    /// Starts the threads for lookups. Must be called in a runtime of tokio: engines are asked there.
     pub fn new(config: EnrichConfig) -> io::Result<Self> {
         let holder = Holder::new(config.wait, config.room);
         Ok(Self {
             identifier: Identifier::new(host_root::device(&config.host_root)),
-            answers: holder.answers(),
-            holder,
             shared: Arc::new(Shared {
                 users: UserLookup::new(&config.host_root),
                 disk: Disk::new(config.disk),
+                engines: Engines::new(config.sockets),
                 cache: Mutex::default(),
+                asked: Mutex::default(),
+                answers: holder.answers(),
+                runtime: Handle::try_current().map_err(io::Error::other)?,
             }),
+            holder,
             disk_threads: Workers::start("metadata", DISK_THREADS, config.room)?,
             user_threads: Workers::start("user-names", USER_THREADS, config.room)?,
             stats: EnrichStats::default(),
@@ -139,7 +183,7 @@ impl Enricher {
         match self.holder.hold(released) {
             Ok(ticket) => {
                 self.stats.held += 1;
-                self.ask(ticket, question, judgement, key, wanted);
+                self.ask(ticket, question, judgement, &key, wanted);
                 None
             }
             Err(released) => Some(self.overflow(*released)),
@@ -164,37 +208,55 @@ impl Enricher {
         EnrichStats { users_unreadable: self.shared.users.unreadable(), ..self.stats.clone() }
     }
 
-    fn ask(&mut self, ticket: Ticket, event: Box<ExecEvent>, judgement: Judgement, key: Key, wanted: Wanted) {
+    fn ask(
+        &mut self,
+        ticket: Ticket,
+        event: Box<ExecEvent>,
+        judgement: Judgement,
+        key: &Key,
+        wanted: Wanted,
+    ) {
         let mut refused = Vec::new();
         if wanted.users {
-            let (shared, answers, event) = (Arc::clone(&self.shared), self.answers.clone(), event.clone());
+            let (shared, event) = (Arc::clone(&self.shared), event.clone());
             let job = move || {
                 let users = shared.users.look_up(&event);
-                // The receiver ends with the agent; then nobody wants to know.
-                let _ = answers.blocking_send((ticket, Answer::Users(users)));
+                let _ = shared.answers.blocking_send((ticket, Answer::Users(users)));
             };
             if self.user_threads.try_run(job).is_err() {
                 refused.push("user names");
             }
         }
-        if wanted.container {
-            let (shared, answers) = (Arc::clone(&self.shared), self.answers.clone());
-            let job = move || {
-                // A job before this one may have been about the same container.
-                let found = shared.cached(&key).unwrap_or_else(|| {
-                    let found = shared.disk.look_up(&event, &judgement);
-                    shared.keep(key, found)
-                });
-                let _ = answers.blocking_send((ticket, Answer::All(found)));
-            };
-            if self.disk_threads.try_run(job).is_err() {
-                refused.push("container");
-            }
+        if wanted.container && !self.ask_container(ticket, event, judgement, key) {
+            refused.push("container");
         }
         // Whoever is refused waits to the bound and says `timeout`: all threads hang.
         if !refused.is_empty() {
             log::debug!("all threads for lookups are taken: {}", refused.join(", "));
         }
+    }
+
+    /// Whether somebody looks the container up. All events of one container wait for the same answer.
+    fn ask_container(
+        &mut self,
+        ticket: Ticket,
+        event: Box<ExecEvent>,
+        judgement: Judgement,
+        key: &Key,
+    ) -> bool {
+        match self.shared.asked().entry(key.clone()) {
+            Entry::Occupied(mut waiting) => {
+                waiting.get_mut().push(ticket);
+                return true;
+            }
+            Entry::Vacant(entry) => entry.insert(vec![ticket]),
+        };
+        let (shared, asked) = (Arc::clone(&self.shared), key.clone());
+        let accepted = self.disk_threads.try_run(move || shared.look_up(&event, &judgement, asked)).is_ok();
+        if !accepted {
+            self.shared.asked().remove(key);
+        }
+        accepted
     }
 
     /// There is no room: what is known at once is all there will be.

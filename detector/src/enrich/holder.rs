@@ -29,7 +29,6 @@ pub(super) struct Ticket(u64);
 #[derive(Debug)]
 pub(super) enum Answer {
     /// About its container, with more to come.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for sources that take longer than the disk"))]
     Some(Found),
     /// About its container, all there is.
     All(Found),

@@ -29,6 +29,8 @@ pub(super) enum Monitor {
         id: String,
         /// Bundle of that container; those of the others of its pod lie beside it.
         bundle: PathBuf,
+        /// Where its containerd listens.
+        address: Option<PathBuf>,
     },
     /// `conmon` of Podman and CRI-O.
     Conmon {
@@ -106,7 +108,8 @@ fn shim(arguments: &[Vec<u8>], folder: &Path) -> Option<Monitor> {
     let id = text(arguments, &["-id", "--id"])?;
     // The shim is started in the bundle and stays there.
     let bundle = std::fs::read_link(folder.join("cwd")).ok()?;
-    (is_plain(&namespace) && is_plain(&id)).then_some(Monitor::Shim { namespace, id, bundle })
+    let address = path(arguments, &["-address", "--address"]);
+    (is_plain(&namespace) && is_plain(&id)).then_some(Monitor::Shim { namespace, id, bundle, address })
 }
 
 fn conmon(arguments: &[Vec<u8>], _folder: &Path) -> Option<Monitor> {
@@ -169,6 +172,7 @@ mod tests {
             namespace: "moby".into(),
             id: "abc".into(),
             bundle: "/run/tasks/moby/abc".into(),
+            address: Some("/run/c.sock".into()),
         };
         assert_eq!(found("containerd-shim", SHIM), Some(want));
     }

@@ -162,7 +162,7 @@ fn address(from: &ConfigV2, host: &HostConfig) -> Option<String> {
 }
 
 /// Nanoseconds since the epoch; `None` for "never" (Go's zero time) and for what is no time.
-pub(super) fn nanoseconds(text: &str) -> Option<u64> {
+pub(in crate::enrich) fn nanoseconds(text: &str) -> Option<u64> {
     let time = DateTime::parse_from_rfc3339(text).ok()?;
     u64::try_from(time.timestamp_nanos_opt()?).ok().filter(|ns| *ns > 0)
 }

@@ -19,7 +19,7 @@ const BOUND: usize = 8 << 20;
 /// The parts of a runtime specification that are of use here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Spec {
+pub(in crate::enrich) struct Spec {
     pub(super) root: Root,
     process: ProcessPart,
     mounts: Option<Vec<SpecMount>>,
@@ -83,7 +83,7 @@ impl Spec {
     }
 
     /// Adds what this says to a container.
-    pub(super) fn describe(&self, container: &mut ContainerMetadata) {
+    pub(in crate::enrich) fn describe(&self, container: &mut ContainerMetadata) {
         let shares = |kind: &str| {
             let own = self.linux.namespaces.as_deref()?;
             Some(!own.iter().any(|namespace| namespace.r#type == kind))

@@ -21,7 +21,7 @@ fn event(number: u64, late: Wanted) -> Released {
 
 fn found(name: &str) -> Found {
     let id = ContainerId::named(name, Runtime::Docker);
-    Found { id, facts: None, why: MissingReason::Source }
+    Found { id, facts: None, why: MissingReason::Source, route: None }
 }
 
 fn users() -> Names {
