@@ -2,6 +2,7 @@
 //! passes it. Conditions are compiled from rule files by the real catalogue; execs are situations, which give both
 //! what the kernel side's predicates say and the record that it would send.
 
+#[expect(dead_code, reason = "whole records are for other tests")]
 mod synthetic;
 
 use std::sync::LazyLock;
