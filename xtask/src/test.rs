@@ -18,6 +18,10 @@ use not_run::{Class, NotRun};
 /// because a part is missing on this machine is a failure.
 #[derive(clap::Args)]
 pub(crate) struct Options {
+    /// Also boot the other kernels in emulated machines (what `cargo xtask vm` does alone)
+    #[arg(long)]
+    vm: bool,
+
     /// Arguments for the test programs, after `--`: usually a part of a test's name
     #[arg(last = true, value_name = "FILTER")]
     filter: Vec<String>,
@@ -72,7 +76,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             }
         }
     });
-    if options.filter.is_empty() {
+    if options.vm {
         step("other kernels, emulated", &mut || {
             if !built {
                 bail!("there is no agent to test: see the step `build`");

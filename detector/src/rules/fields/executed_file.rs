@@ -1,7 +1,7 @@
 //! `proc.exe*` and `proc.is_exe_*`: the file that was executed (of a script its interpreter).
 
 use super::Entry;
-use crate::event::{ExeFlags, ExecEvent, Value};
+use crate::event::{ExeFlags, ExecEvent, Origin, Value};
 
 /// The family's entries.
 pub(super) static FIELDS: &[Entry] = &[
@@ -42,7 +42,11 @@ pub(super) static FIELDS: &[Entry] = &[
         |event, _| Some(flag(event, ExeFlags::WRITABLE)),
     ),
     Entry::bool("proc.is_exe_upper_layer", "whether the executed file lives in an overlay's upper layer", {
-        |event, _| Some(flag(event, ExeFlags::UPPER_LAYER))
+        // What could not be told counts as written: a rule that asks for the upper layer must not stay silent.
+        |event, _| {
+            let written = event.file.flags.has(ExeFlags::UPPER_LAYER);
+            Some(Value::Bool(written || event.file.origin == Origin::Unknown))
+        }
     }),
     Entry::bool("proc.is_exe_lower_layer", "whether the executed file lives in an overlay's lower layer", {
         |event, _| Some(flag(event, ExeFlags::LOWER_LAYER))
@@ -65,7 +69,7 @@ fn flag(event: &ExecEvent, bit: u32) -> Value<'static> {
 #[cfg(test)]
 mod tests {
     use crate::{
-        event::{ExeFlags, example},
+        event::{ExeFlags, Origin, example},
         rules::fields::example::{assert_values, null_in, value},
     };
 
@@ -83,6 +87,16 @@ mod tests {
             ("proc.is_exe_lower_layer", "false"),
             ("proc.is_exe_from_memfd", "false"),
         ]);
+    }
+
+    #[test]
+    fn a_layer_that_could_not_be_told_is_not_taken_for_the_image() {
+        let mut event = example::exec();
+        event.file.flags = ExeFlags(0);
+        event.file.origin = Origin::Unknown;
+        assert_eq!(value(&event, "proc.is_exe_upper_layer").as_deref(), Some("true"));
+        event.file.origin = Origin::Image;
+        assert_eq!(value(&event, "proc.is_exe_upper_layer").as_deref(), Some("false"));
     }
 
     #[test]
