@@ -31,8 +31,11 @@ pub fn check(docker: &Docker, rule_files: &[&Path]) {
     let agent = Agent::start_with(&arguments);
     let container = docker.start_image(IMAGE, &["/bin/sleep", "1000"]);
     for (rule, deed) in deeds(&container) {
+        // Not every output shows argv, which is all that tells one memfd from another.
+        let memfd = rule == RULES[1];
         let _ = agent.expect_alert(&format!("`{rule}` about {deed}"), |alert| {
-            alert.mentions(&deed) && alert.part_text("rule") == rule
+            (alert.mentions(&deed) || (memfd && alert.mentions("memfd:drop")))
+                && alert.part_text("rule") == rule
         });
         for alert in agent.alerts_about(&deed) {
             let name = alert.part_text("rule");
@@ -78,8 +81,9 @@ fn deeds(container: &Container<'_>) -> Vec<(&'static str, String)> {
     let sh = |script: String| drop(container.exec(&["/bin/sh", "-c", &script]).ok());
     deed(0, "drop", &|name| sh(format!("cp /bin/probe /tmp/{name}; /tmp/{name} exit; exit 0")));
     deed(1, "memfd", &|name| {
-        sh(format!("cp /bin/probe /tmp/{name}"));
-        let _ = container.exec(&["/bin/probe", "memfd", &format!("/tmp/{name}")]).ok();
+        // Below a shell: the rule leaves out what runc itself starts, and runc is the parent of what docker exec runs
+        // until it has handed it over.
+        sh(format!("cp /bin/probe /tmp/{name}; /bin/probe memfd /tmp/{name}; exit 0"));
     });
     deed(2, "shm-script", &|name| sh(format!("echo true >/dev/shm/{name}; /bin/sh /dev/shm/{name}; exit 0")));
     deed(2, "shm-file", &|name| {
