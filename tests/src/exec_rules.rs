@@ -41,7 +41,9 @@ pub fn check(docker: &Docker, rule_files: &[&Path]) {
             let name = alert.part_text("rule");
             // A file below /dev/shm of a container without a tmpfs there is a dropped one, too.
             let both = name == RULES[0] && rule == RULES[2];
-            assert!(name == rule || both, "{deed} is about `{rule}`, not about `{name}`: {alert}");
+            // Rule files of others may have further rules that are right about it.
+            let further = !RULES.contains(&name);
+            assert!(name == rule || both || further, "{deed} is about `{rule}`, not about `{name}`: {alert}");
         }
     }
     let innocent = twins(&container);
