@@ -30,7 +30,7 @@ impl Containerd {
         if !is_here(name, &[("containerd", "containerd"), ("ctr", "containerd"), ("runc", "runc")]) {
             return None;
         }
-        let folder = EngineFolder::new(&["default", "k8s.io"]);
+        let folder = EngineFolder::new(&["default", "k8s.io", "kubepods"]);
         let archive = folder.image_archive();
         let path = folder.path();
         let config = format!(

@@ -21,7 +21,7 @@ impl Lxc {
         if !is_here(name, &[("lxc-execute", "lxc"), ("lxc-start", "lxc")]) {
             return None;
         }
-        let folder = EngineFolder::new(&[]);
+        let folder = EngineFolder::new(&["lxc.pivot"]);
         let tree = folder.path().join("image");
         if let Err(error) = fs::create_dir(&tree) {
             panic!("cannot make {}: {error}", tree.display());

@@ -2,6 +2,7 @@
 //! messages' fields are those of `runtime.v1`.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 use tokio::net::UnixStream;
 
+use crate::engine::cgroup_hierarchies;
 use crate::process::DEADLINE;
 
 /// `NamespaceMode.NODE`: a network of its own would need network plugins.
@@ -116,6 +118,7 @@ pub struct Pod {
     socket: PathBuf,
     sandbox: String,
     container: String,
+    cgroup: String,
 }
 
 impl Pod {
@@ -131,6 +134,8 @@ impl Pod {
     ) -> Self {
         let metadata =
             Metadata { name: name.into(), uid: format!("uid-{name}"), namespace: namespace.into() };
+        // Made by the kubelet, and removed by it.
+        let cgroup = format!("/kubepods/pod{name}");
         let options = NamespaceOption { network: NODE, pid: 1 };
         let labels = |more: &[(&str, &str)]| {
             let kubelet = [
@@ -145,13 +150,13 @@ impl Pod {
             metadata: Some(metadata),
             labels: labels(&[]),
             linux: Some(LinuxSandbox {
-                cgroup_parent: format!("/kubepods/besteffort/pod{name}"),
+                cgroup_parent: cgroup.clone(),
                 security_context: Some(SandboxSecurity { namespace_options: Some(options.clone()) }),
             }),
         };
         let ask = RunSandbox { config: Some(sandbox_config.clone()) };
         let sandbox = call::<_, Id>(socket, "RunPodSandbox", &ask).id;
-        let mut pod = Self { socket: socket.to_path_buf(), sandbox, container: String::new() };
+        let mut pod = Self { socket: socket.to_path_buf(), sandbox, container: String::new(), cgroup };
         let config = ContainerConfig {
             metadata: Some(Id { id: container.into() }),
             image: Some(Id { id: image.into() }),
@@ -184,6 +189,9 @@ impl Drop for Pod {
             if let Err(error) = try_call::<_, Empty>(&self.socket, method, &Id { id: self.sandbox.clone() }) {
                 eprintln!("{method} of the pod {}: {error}", self.sandbox);
             }
+        }
+        for hierarchy in cgroup_hierarchies() {
+            let _ = fs::remove_dir(hierarchy.join(self.cgroup.trim_start_matches('/')));
         }
     }
 }

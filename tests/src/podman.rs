@@ -30,7 +30,7 @@ impl Podman {
         if !is_here(name, &programs) || (rootless && !is_here(name, &[("setpriv", "util-linux")])) {
             return None;
         }
-        let podman = Self { folder: EngineFolder::new(&["libpod_parent"]), rootless };
+        let podman = Self { folder: EngineFolder::new(&["libpod_parent/conmon", "libpod_parent"]), rootless };
         let archive = podman.folder.image_archive();
         for folder in ["", "home", "run", "root", "runroot"] {
             let folder = podman.folder.path().join(folder);

@@ -146,6 +146,29 @@ fn runc_alone() {
 }
 
 #[test]
+fn a_hundred_containers_that_are_gone_at_once() {
+    let Some(runc) = Runc::for_case("a_hundred_containers_that_are_gone_at_once") else { return };
+    let Some(agent) = agent_for("a_hundred_containers_that_are_gone_at_once") else { return };
+    let name = marker("many");
+    let id = &|number: usize| format!("c-{name}-{number:02}");
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (runc, name) = (&runc, &name);
+            scope.spawn(move || {
+                for number in (thread..100).step_by(4) {
+                    let _ = runc.run(&id(number), &drop_and_run(&format!("{name}-{number:02}"))).ok();
+                }
+            });
+        }
+    });
+    let alerts = agent.expect_exactly(100, &name);
+    let mut names: Vec<&str> = alerts.iter().map(|alert| alert.text("container.name")).collect();
+    names.sort_unstable();
+    assert_eq!(names, (0..100).map(id).collect::<Vec<_>>());
+    assert!(alerts.iter().all(|alert| alert.text("drop.metadata") == "complete"));
+}
+
+#[test]
 fn lxc() {
     let Some(lxc) = Lxc::for_case("lxc") else { return };
     let Some(agent) = agent_for("lxc") else { return };
