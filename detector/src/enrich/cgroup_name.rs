@@ -4,7 +4,7 @@
 #[cfg(test)]
 mod vectors;
 
-use crate::event::{Cgroups, Runtime};
+use crate::event::{Cgroup, Cgroups, Runtime};
 
 /// What a cgroup's name says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,12 +171,13 @@ const NO_NAMESPACE: [&str; 6] = ["docker", "kubepods", "libpod_parent", "lxc", "
 /// containerd's `/NAMESPACE/ID` and an OCI runtime's `/ID`. Any two or one words can be that, so all hierarchies must
 /// agree: a runtime joins all of them, while a host process is rarely in the same group everywhere.
 fn by_words(cgroups: &Cgroups) -> Option<Claim> {
-    let (first, others) = cgroups.0.split_first()?;
-    let agree = others.iter().all(|other| other.path == first.path);
-    if !agree || cgroups.0.iter().any(|cgroup| !cgroup.complete) {
+    // runc puts its group below its own where a hierarchy has put it into one: the shortest path is the name.
+    let shortest = cgroups.0.iter().min_by_key(|cgroup| cgroup.path.len())?;
+    let agree = |cgroup: &Cgroup| cgroup.complete && cgroup.path.ends_with(&shortest.path);
+    if !cgroups.0.iter().all(agree) {
         return None;
     }
-    let path = std::str::from_utf8(&first.path).ok()?.strip_prefix('/')?;
+    let path = std::str::from_utf8(&shortest.path).ok()?.strip_prefix('/')?;
     let parts: Vec<&str> = path.split('/').collect();
     // systemd in a container makes units in its cgroup: what counts is what is above them.
     let words = parts.iter().position(|part| is_unit(part)).unwrap_or(parts.len());

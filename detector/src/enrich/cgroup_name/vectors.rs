@@ -188,6 +188,11 @@ fn words_need_all_hierarchies() {
     assert_eq!(claim(&cgroups(&host)), None);
     let ctr = [("", "/default/web"), ("cpuset", "/default/web"), ("memory", "/default/web")];
     assert_eq!(claim(&cgroups(&ctr)).unwrap().id, "web");
+    let runc =
+        [("memory", "/process_api/07775af016f9244b06560c4d81e6bd76/web"), ("", "/web"), ("pids", "/web")];
+    assert_eq!(claim(&cgroups(&runc)).unwrap().id, "web", "below the group of whoever called runc");
+    let other = [("", "/web"), ("memory", "/cobweb")];
+    assert_eq!(claim(&cgroups(&other)), None);
     assert_eq!(claim(&cgroups(&[("", ".../web")])), None, "a cut path has no beginning to judge by");
 }
 

@@ -1,0 +1,193 @@
+//! Who the container is: for each engine a file is dropped and run by the very first command of a container that is
+//! gone at once, and the alert knows all that the engine keeps of it.
+
+use detector_tests::{
+    Agent, Alert, Containerd, Docker, Lxc, Podman, Runc, agent_for, containerd, engine, marker, podman,
+};
+
+/// A script that drops the file `name` and runs it.
+fn drop_and_run(name: &str) -> String {
+    format!("cp /bin/probe /tmp/{name}; /tmp/{name}; exit 0")
+}
+
+/// The one alert about `name`, checked for the container's name and image.
+fn known(agent: &Agent, name: &str, container: &str, image: (&str, &str)) -> Alert {
+    let alert = agent.expect_one(name);
+    assert_eq!(alert.text("container.name"), container, "in {alert}");
+    let found = (alert.text("container.image.repository"), alert.text("container.image.tag"));
+    assert_eq!(found, image, "in {alert}");
+    alert
+}
+
+fn repository_and_tag(image: &str) -> (&str, &str) {
+    image.rsplit_once(':').expect("a tag")
+}
+
+#[test]
+fn docker_without_its_socket() {
+    // The agent looks for sockets where they usually are; this daemon's is elsewhere. What it knows comes from disk.
+    let Some(docker) = Docker::for_case("docker_without_its_socket") else { return };
+    let Some(agent) = agent_for("docker_without_its_socket") else { return };
+    let name = marker("docker");
+    let container = docker.start_container(&["/bin/sh", "-c", &drop_and_run(&name)]);
+    let _ = container.output();
+    let engines_name = container.inspect("{{.Name}}");
+    let alert = known(
+        &agent,
+        &name,
+        engines_name.trim_start_matches('/'),
+        repository_and_tag(detector_tests::docker::IMAGE),
+    );
+    assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+    assert_eq!((alert.text("container.id"), alert.text("user.name")), (container.short_id(), "root"));
+}
+
+#[test]
+fn a_process_of_docker_that_hid_in_another_cgroup() {
+    let Some(docker) = Docker::for_case("a_process_of_docker_that_hid_in_another_cgroup") else { return };
+    // An agent that has seen nothing of this container before.
+    if !detector_tests::case::has_root("a_process_of_docker_that_hid_in_another_cgroup") {
+        return;
+    }
+    let agent = Agent::start();
+    let name = marker("hid");
+    let wait = "while [ ! -e /tmp/go ]; do sleep 0.01; done";
+    let container = docker.start_container(&["/bin/sh", "-c", &format!("{wait}; {}", drop_and_run(&name))]);
+    let pid = container.inspect("{{.State.Pid}}").parse().expect("a process id");
+    engine::hide_in_root_cgroup(pid);
+    let _ = container.exec(&["/bin/touch", "/tmp/go"]).ok();
+    let _ = container.output();
+    let engines_name = container.inspect("{{.Name}}");
+    let alert = known(
+        &agent,
+        &name,
+        engines_name.trim_start_matches('/'),
+        repository_and_tag(detector_tests::docker::IMAGE),
+    );
+    assert_eq!(alert.text("container.id"), container.short_id(), "in {alert}");
+    agent.stop();
+}
+
+#[test]
+fn podman_as_root() {
+    let Some(podman) = Podman::for_case("podman_as_root", false) else { return };
+    let Some(agent) = agent_for("podman_as_root") else { return };
+    let name = marker("podman");
+    let _ = podman.run(&format!("c-{name}"), &drop_and_run(&name)).ok();
+    let alert = known(&agent, &name, &format!("c-{name}"), repository_and_tag(podman::IMAGE));
+    // Its files do not have these, and its service does not run.
+    assert_eq!(alert.text("drop.metadata"), "partial:source:labels,ip", "in {alert}");
+}
+
+#[test]
+fn podman_with_its_service() {
+    let Some(podman) = Podman::for_case("podman_with_its_service", false) else { return };
+    let Some(agent) = agent_for("podman_with_its_service") else { return };
+    let service = podman.service();
+    assert!(
+        service.is_some(),
+        "a service of Podman runs on this host: it does not know the tests' containers"
+    );
+    let name = marker("podsrv");
+    let _ = podman
+        .run(&format!("c-{name}"), &format!("{}; sleep 1", drop_and_run(&name).replace("exit 0", "true")))
+        .ok();
+    let alert = known(&agent, &name, &format!("c-{name}"), repository_and_tag(podman::IMAGE));
+    assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+}
+
+#[test]
+fn podman_without_root() {
+    // No cgroup at all tells whose the process is.
+    let Some(podman) = Podman::for_case("podman_without_root", true) else { return };
+    let Some(agent) = agent_for("podman_without_root") else { return };
+    let name = marker("rootless");
+    let _ = podman.run(&format!("c-{name}"), &drop_and_run(&name)).ok();
+    let alert = known(&agent, &name, &format!("c-{name}"), repository_and_tag(podman::IMAGE));
+    assert_eq!(alert.text("container.id").len(), 12, "in {alert}");
+    assert_eq!(alert.text("user.name"), "root", "the user inside, in {alert}");
+}
+
+#[test]
+fn containerd_without_kubernetes() {
+    let Some(containerd) = Containerd::for_case("containerd_without_kubernetes") else { return };
+    let Some(agent) = agent_for("containerd_without_kubernetes") else { return };
+    let name = marker("ctr");
+    let _ = containerd.run(&format!("c-{name}"), &drop_and_run(&name)).ok();
+    let id: String = format!("c-{name}").chars().take(12).collect();
+    let alert = known(&agent, &name, &id, repository_and_tag(containerd::IMAGE));
+    assert_eq!(alert.text("container.id"), id, "in {alert}");
+    assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+}
+
+#[test]
+fn kubernetes() {
+    let Some(containerd) = Containerd::for_case("kubernetes") else { return };
+    let Some(agent) = agent_for("kubernetes") else { return };
+    let name = marker("cri");
+    let pod =
+        containerd.run_pod(&format!("pod-{name}"), "shop", "web", &["/bin/sh", "-c", &drop_and_run(&name)]);
+    let alert = known(&agent, &name, "web", repository_and_tag(containerd::IMAGE));
+    let of_pod = (alert.text("k8s.pod.name"), alert.text("k8s.ns.name"));
+    assert_eq!(of_pod, (format!("pod-{name}").as_str(), "shop"), "in {alert}");
+    assert_eq!(alert.text("container.id"), &pod.container()[..12], "in {alert}");
+    assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+}
+
+#[test]
+fn runc_alone() {
+    let Some(runc) = Runc::for_case("runc_alone") else { return };
+    let Some(agent) = agent_for("runc_alone") else { return };
+    let name = marker("runc");
+    let _ = runc.run(&format!("c-{name}"), &drop_and_run(&name)).ok();
+    let alert = agent.expect_one(&name);
+    assert_eq!(alert.text("container.name"), format!("c-{name}"), "in {alert}");
+    assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+}
+
+#[test]
+fn a_hundred_containers_that_are_gone_at_once() {
+    let Some(runc) = Runc::for_case("a_hundred_containers_that_are_gone_at_once") else { return };
+    let Some(agent) = agent_for("a_hundred_containers_that_are_gone_at_once") else { return };
+    let name = marker("many");
+    let id = &|number: usize| format!("c-{name}-{number:02}");
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (runc, name) = (&runc, &name);
+            scope.spawn(move || {
+                for number in (thread..100).step_by(4) {
+                    let _ = runc.run(&id(number), &drop_and_run(&format!("{name}-{number:02}"))).ok();
+                }
+            });
+        }
+    });
+    let alerts = agent.expect_exactly(100, &name);
+    let mut names: Vec<&str> = alerts.iter().map(|alert| alert.text("container.name")).collect();
+    names.sort_unstable();
+    assert_eq!(names, (0..100).map(id).collect::<Vec<_>>());
+    assert!(alerts.iter().all(|alert| alert.text("drop.metadata") == "complete"));
+}
+
+#[test]
+fn lxc() {
+    let Some(lxc) = Lxc::for_case("lxc") else { return };
+    let Some(agent) = agent_for("lxc") else { return };
+    let name = marker("lxc");
+    let _ = lxc.run(&format!("c-{name}"), &drop_and_run(&name)).ok();
+    let alert = agent.expect_one(&name);
+    assert_eq!(alert.text("container.id"), format!("c-{name}"), "in {alert}");
+    assert_eq!(alert.text("container.name"), format!("c-{name}"), "in {alert}");
+    assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+}
+
+#[test]
+fn users_of_the_container() {
+    let Some(docker) = Docker::for_case("users_of_the_container") else { return };
+    let Some(agent) = agent_for("users_of_the_container") else { return };
+    let name = marker("user");
+    let script = format!("cp /bin/probe /tmp/{name}; /bin/probe setuid-exec /tmp/{name}; exit 0");
+    let _ = docker.start_container(&["/bin/sh", "-c", &script]).output();
+    let alert = agent.expect_one(&name);
+    // carol is in the image's files and in no others.
+    assert_eq!((alert.text("user.name"), alert.integer("user.uid")), ("carol", 1000), "in {alert}");
+}
