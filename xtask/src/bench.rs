@@ -11,7 +11,7 @@ use crate::{build, build_ebpf, command, containers, privilege};
 /// Every figure is compared with a baseline that is taken in the same run, in turn with it.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// spawn, container, kernel, latency, burst, resources, start, workload; all of them without a name
+    /// spawn, container, kernel, latency, burst, resources, start, replay, workload; all of them without a name
     figures: Vec<String>,
     /// A smoke run of everything in less than a minute; its numbers mean little
     #[arg(long)]

@@ -51,10 +51,10 @@ struct Seen {
 }
 
 impl Agent {
-    /// Starts the agent with the default rule and JSON lines, and waits until its hooks are armed.
-    pub(crate) fn start(program: &Path) -> Outcome<Self> {
+    /// Starts the agent with the default rule, JSON lines and further `arguments`, and waits until its hooks are armed.
+    pub(crate) fn start(program: &Path, arguments: &[&str]) -> Outcome<Self> {
         let mut command = Command::new(program);
-        command.args(["-o", "json_output=true"]);
+        command.args(["-o", "json_output=true"]).args(arguments);
         let seen = Arc::new(Seen::default());
         let (lines, log) = (Arc::clone(&seen), Arc::clone(&seen));
         let start = Instant::now();

@@ -1,10 +1,11 @@
-//! The list of figures, one file each. Replay throughput joins the list when the agent can replay.
+//! The list of figures, one file each.
 
 mod burst;
 mod container_spawn;
 mod host_spawn;
 mod kernel_cost;
 mod latency;
+mod replay;
 mod resources;
 mod start;
 mod workload;
@@ -42,6 +43,7 @@ pub(crate) const FIGURES: &[Figure] = &[
     },
     Figure { name: "resources", title: "memory, CPU time and wake-ups of the agent", take: resources::take },
     Figure { name: "start", title: "start of the agent to armed hooks", take: start::take },
+    Figure { name: "replay", title: "events per second through user space", take: replay::take },
     Figure {
         name: "workload",
         title: "real work, and system calls that do not concern the agent",

@@ -127,6 +127,12 @@ impl Row {
         self.goal(format!("at most {bound}"), met)
     }
 
+    /// The value shall not be lower.
+    pub(crate) fn at_least(self, bound: f64) -> Self {
+        let met = self.value.value >= bound;
+        self.goal(format!("at least {bound}"), met)
+    }
+
     /// The 99th percentile shall not be higher.
     pub(crate) fn p99_at_most(self, bound: f64) -> Self {
         let met = self.p99.is_some_and(|p99| p99.value <= bound);

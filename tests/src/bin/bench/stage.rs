@@ -48,8 +48,13 @@ impl Stage {
 
     /// A running agent.
     pub(crate) fn start_agent(&self) -> Outcome<Agent> {
+        self.start_agent_with(&[])
+    }
+
+    /// A running agent with more arguments.
+    pub(crate) fn start_agent_with(&self, arguments: &[&str]) -> Outcome<Agent> {
         interrupt::check()?;
-        Agent::start(&self.agent)
+        Agent::start(&self.agent, arguments)
     }
 
     /// The no-op program of the host.
