@@ -7,6 +7,9 @@ use crate::figures::Figure;
 use crate::machine::{Load, Machine};
 use crate::statistics::{Estimate, Series};
 
+/// With more noise than this, a ratio of 1 says nothing.
+const MOST_NOISE: f64 = 0.05;
+
 /// The whole run.
 #[derive(Serialize)]
 pub(crate) struct Results {
@@ -86,7 +89,8 @@ pub(crate) struct Ratio {
 #[derive(Clone, Serialize)]
 pub(crate) struct Goal {
     pub(crate) wanted: String,
-    pub(crate) met: bool,
+    /// Nothing where this run was too noisy to tell.
+    pub(crate) met: Option<bool>,
 }
 
 impl Row {
@@ -147,13 +151,15 @@ impl Row {
 
     /// The ratio shall be 1, as far as this run can tell: its interval reaches down to what `control`, the baseline
     /// measured twice, shows between two things that are the same.
-    pub(crate) fn ratio_is_one(self, control: &Self) -> Self {
+    pub(crate) fn ratio_is_one(mut self, control: &Self) -> Self {
         let noise = control
             .ratio
             .as_ref()
             .map_or(0.0, |ratio| (ratio.times.high - 1.0).max(1.0 - ratio.times.low).max(0.0));
         let met = self.ratio.as_ref().is_some_and(|ratio| ratio.times.low <= 1.0 + noise);
-        self.goal(format!("ratio 1.00 within noise ({:.1} %)", noise * 100.0), met)
+        let wanted = format!("ratio 1.00 within noise ({:.1} %)", noise * 100.0);
+        self.goals.push(Goal { wanted, met: (noise <= MOST_NOISE).then_some(met) });
+        self
     }
 
     /// The value shall be exactly this.
@@ -163,7 +169,7 @@ impl Row {
     }
 
     fn goal(mut self, wanted: String, met: bool) -> Self {
-        self.goals.push(Goal { wanted, met });
+        self.goals.push(Goal { wanted, met: Some(met) });
         self
     }
 }
@@ -183,13 +189,19 @@ mod tests {
     #[test]
     fn one_within_noise_is_measured_by_the_control() {
         let control = with_ratio(0.99, 1.0, 1.02);
-        assert!(with_ratio(1.01, 1.03, 1.05).ratio_is_one(&control).goals[0].met);
-        assert!(!with_ratio(1.04, 1.05, 1.06).ratio_is_one(&control).goals[0].met);
+        let met = |row: Row, control: &Row| row.ratio_is_one(control).goals[0].met;
+        assert_eq!(met(with_ratio(1.01, 1.03, 1.05), &control), Some(true));
+        assert_eq!(met(with_ratio(1.04, 1.05, 1.06), &control), Some(false));
+        let noisy = with_ratio(0.7, 1.0, 1.3);
+        assert_eq!(met(with_ratio(1.04, 1.05, 1.06), &noisy), None, "nobody can tell");
     }
 
     #[test]
     fn goals_can_be_missed() {
         let row = Row::counted("rss", "MiB", 16.0).at_most(15.0).at_most(16.0).exactly(0.0);
-        assert_eq!(row.goals.iter().map(|goal| goal.met).collect::<Vec<_>>(), [false, true, false]);
+        assert_eq!(
+            row.goals.iter().map(|goal| goal.met).collect::<Vec<_>>(),
+            [Some(false), Some(true), Some(false)]
+        );
     }
 }

@@ -37,7 +37,12 @@ fn cells(row: &Row) -> [String; 7] {
     let ratio = row.ratio.as_ref();
     let ratio = ratio.map(|ratio| format!("{} x {}", ratio_text(ratio.times), ratio.to)).unwrap_or_default();
     let goal = |goal: &crate::results::Goal| {
-        format!("{}: {}", goal.wanted, if goal.met { "met" } else { "NOT MET" })
+        let met = match goal.met {
+            Some(true) => "met",
+            Some(false) => "NOT MET",
+            None => "too noisy to tell",
+        };
+        format!("{}: {met}", goal.wanted)
     };
     [
         row.what.clone(),

@@ -16,7 +16,10 @@ use crate::statistics::{Series, counted};
 /// One spawner on each of so many CPUs, each in a container of its own.
 const SPAWNERS: usize = 2;
 /// One life of a container; the harness takes half a minute for hung.
-const LIFE_SECONDS: f64 = 5.0;
+const LIFE_SECONDS: f64 = 4.0;
+/// Lives with one agent, after one without any.
+const LIVES: u64 = 2;
+const TURNS: u64 = 3;
 /// Quiet execs to one drop in the flood.
 const HIDDEN_EACH: u64 = 100;
 /// Execs of one life in the flood.
@@ -27,31 +30,33 @@ pub(crate) fn take(stage: &Stage) -> Outcome<Report> {
     let (mut off, mut on) = (Series::default(), Series::default());
     let mut report = Report::default();
 
-    // 30 seconds of burst with the agent, in lives of 5, each beside one without.
-    let lives = stage.amount(6, 1);
-    let seconds = if stage.quick { 1.5 } else { LIFE_SECONDS };
+    let burst = |name: String| -> Outcome<(f64, usize)> {
+        let start = Instant::now();
+        let files = both(stage, &containers, |cpu, place| {
+            let drops = Drops::Each { prefix: format!("{name}-{place}").into(), nth: 1 };
+            Job::quiet(IMAGE_NO_OP, u64::MAX, cpu).drops(drops).seconds(if stage.quick {
+                1.0
+            } else {
+                LIFE_SECONDS
+            })
+        })?;
+        Ok((rate(files, start), files))
+    };
     let (mut dropped, mut found, mut lost) = (0, 0, 0);
-    let mut agent = stage.start_agent()?;
-    for life in 0..lives {
-        let start = Instant::now();
-        let files = both(stage, &containers, |cpu, place| {
-            let drops = Drops::Each { prefix: format!("/tmp/burst-{life}-{place}").into(), nth: 1 };
-            Job::quiet(IMAGE_NO_OP, u64::MAX, cpu).drops(drops).seconds(seconds)
-        })?;
-        on.push_one(rate(files, start));
-        dropped += files;
-    }
-    let ended = agent.stop()?;
-    found += names(ended.lines.iter().map(|line| line.file.as_str()), "/tmp/burst-");
-    lost += ended.lost;
-    report.notes.push(format!("burst: the agent: {}", ended.loss));
-    for life in 0..stage.amount(2, 1) {
-        let start = Instant::now();
-        let files = both(stage, &containers, |cpu, place| {
-            let drops = Drops::Each { prefix: format!("/tmp/without-{life}-{place}").into(), nth: 1 };
-            Job::quiet(IMAGE_NO_OP, u64::MAX, cpu).drops(drops).seconds(seconds)
-        })?;
-        off.push_one(rate(files, start));
+    for turn in 0..stage.amount(TURNS, 1) {
+        off.push_one(burst(format!("/tmp/without-{turn}"))?.0);
+        let mut agent = stage.start_agent()?;
+        let mut rates = Vec::new();
+        for life in 0..LIVES {
+            let (rate, files) = burst(format!("/tmp/burst-{turn}-{life}"))?;
+            rates.push(rate);
+            dropped += files;
+        }
+        on.push(rates);
+        let ended = agent.stop()?;
+        found += names(ended.lines.iter().map(|line| line.file.as_str()), "/tmp/burst-");
+        lost += ended.lost;
+        report.notes.push(format!("burst {turn}: the agent: {}", ended.loss));
     }
     report.rows.push(Row::median("drops per second, agent off", "/s", &off));
     report.rows.push(Row::median("drops per second, agent on", "/s", &on).against("agent off", &on, &off));
