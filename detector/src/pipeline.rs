@@ -94,6 +94,7 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
     }
 
     // First no more records, then the last ones of them, then the lines.
+    let missed = kernel.recursion_misses();
     drop(kernel);
     while stages.take(&mut ring)? > 0 {}
     while stages.enricher.waiting() > 0 {
@@ -104,7 +105,7 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
     if let Some(task) = log_task {
         task.abort();
     }
-    report(&stages, &counters);
+    report(&stages, &counters, missed);
     Ok(())
 }
 
@@ -135,7 +136,7 @@ fn load_options(filter: &KernelFilter, settings: &Settings) -> LoadOptions {
     LoadOptions { settings: kernel, kernel_log: settings.kernel_log }
 }
 
-fn report(stages: &Stages<'_>, counters: &Counters) {
+fn report(stages: &Stages<'_>, counters: &Counters, missed: Option<u64>) {
     let loss = counters.read();
     let reasons: Vec<String> =
         Counter::ALL.iter().map(|counter| format!("{}={}", counter.name(), loss.of(*counter))).collect();
@@ -151,13 +152,14 @@ fn report(stages: &Stages<'_>, counters: &Counters) {
         enriched.users_late
     );
     info!(
-        "stopped: {} records, {} alerts, {} undecodable, {} undelivered, lost={} ({})",
+        "stopped: {} records, {} alerts, {} undecodable, {} undelivered, lost={} ({} recursion_misses={})",
         stages.judge.records,
         stages.judge.alerts,
         stages.judge.undecodable,
         stages.undelivered,
-        loss.lost(),
-        reasons.join(" ")
+        loss.lost() + missed.unwrap_or(0),
+        reasons.join(" "),
+        missed.map_or_else(|| "unknown".to_owned(), |missed| missed.to_string())
     );
 }
 

@@ -1,11 +1,14 @@
 //! Loads the eBPF object for this kernel and arms its hooks.
 
-use std::{fs, io};
+use std::{
+    fs, io,
+    os::fd::{AsFd as _, AsRawFd as _},
+};
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
     maps::{MapError, PerCpuArray, RingBuf},
-    programs::{ProgramError, RawTracePoint},
+    programs::{Program, ProgramError, RawTracePoint},
 };
 use aya_log::EbpfLogger;
 use detector_common::{kernel_offsets::KernelOffsets, settings::Settings};
@@ -107,6 +110,16 @@ impl Kernel {
         let map = self.ebpf.take_map("COUNTERS").ok_or(KernelError::Missing("COUNTERS"))?;
         let map = PerCpuArray::try_from(map).map_err(|error| KernelError::BadObject(with_causes(&error)))?;
         Ok(Counters::new(map))
+    }
+
+    /// Execs that the kernel did not show to the hook because it was already running on that CPU; `None` where the
+    /// kernel does not tell (before 5.12). From the program's `fdinfo`.
+    #[must_use]
+    pub fn recursion_misses(&self) -> Option<u64> {
+        let Some(Program::RawTracePoint(program)) = self.ebpf.program(EXEC_HOOK) else { return None };
+        let number = program.fd().ok()?.as_fd().as_raw_fd();
+        let facts = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
+        facts.lines().find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
     }
 
     /// Starts forwarding the kernel side's debug log to this program's log, when it was asked for; must be called
