@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::docker::Container;
-use crate::{Agent, BareContainer, Docker, image_tree, marker};
+use crate::{Agent, BareContainer, Docker, image_tree, marker, program_copy};
 
 /// Name of the image with the programs that the deeds need.
 const IMAGE: &str = "detector-exec-rules:1.0";
@@ -64,9 +64,7 @@ fn import(docker: &Docker) {
     image_tree::build(folder.path());
     let root = |path: &str| folder.path().join(path);
     for (from, to) in [("bin/probe", "bin/apk"), ("bin/busybox", "bin/nginx")] {
-        if let Err(error) = std::fs::copy(root(from), root(to)) {
-            panic!("cannot copy {from} to {to} of the image: {error}");
-        }
+        program_copy::copy(&root(from), &root(to));
     }
     docker.import(folder.path(), IMAGE);
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::helper_binaries;
+use crate::{helper_binaries, program_copy};
 
 /// The applets that scripts of the cases use; each is a link to `/bin/busybox` as in the official image.
 const APPLETS: &[&str] = &[
@@ -21,13 +21,13 @@ pub fn build(root: &Path) {
         must(fs::create_dir_all(root.join(folder)), "make the image folder", folder);
     }
     must(fs::set_permissions(root.join("tmp"), fs::Permissions::from_mode(0o1777)), "open", "tmp");
-    copy_program(&busybox(), &root.join("bin/busybox"));
+    program_copy::copy(&busybox(), &root.join("bin/busybox"));
     for applet in APPLETS {
         must(symlink("/bin/busybox", root.join("bin").join(applet)), "link the applet", applet);
     }
     let probe = helper_binaries::path("probe");
-    copy_program(&probe, &root.join("bin/probe"));
-    copy_program(&probe, &root.join(TOOL.trim_start_matches('/')));
+    program_copy::copy(&probe, &root.join("bin/probe"));
+    program_copy::copy(&probe, &root.join(TOOL.trim_start_matches('/')));
     must(fs::write(root.join("dev/null"), ""), "make", "dev/null");
     // As engines make it; where TOMOYO is on, executing a descriptor needs it.
     must(symlink("/proc/self/fd", root.join("dev/fd")), "link", "dev/fd");
@@ -62,16 +62,6 @@ fn is_static(program: &[u8]) -> bool {
     let kind = |index: u64| number(usize::try_from(offset.checked_add(index * size)?).ok()?, 4);
     program.starts_with(b"\x7fELF\x02\x01")
         && (0..count).all(|index| kind(index).is_some_and(|kind| kind != PT_INTERP))
-}
-
-/// Copies a program and makes it executable for all.
-fn copy_program(from: &Path, to: &Path) {
-    must(fs::copy(from, to), "copy a program to", &to.display().to_string());
-    must(
-        fs::set_permissions(to, fs::Permissions::from_mode(0o755)),
-        "make executable",
-        &to.display().to_string(),
-    );
 }
 
 #[track_caller]

@@ -35,6 +35,7 @@ pub mod oci_image;
 pub mod pod;
 pub mod podman;
 pub mod process;
+pub mod program_copy;
 pub mod runc;
 pub mod witness;
 

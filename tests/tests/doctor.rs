@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use detector_tests::agent;
 use detector_tests::case::has_root;
-use detector_tests::process;
+use detector_tests::{process, program_copy};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use serde_json::Value;
@@ -61,12 +59,7 @@ impl Said {
 /// Runs the doctor after `prepare` has run in its process.
 #[track_caller]
 fn doctor(prepare: fn() -> io::Result<()>) -> Said {
-    let folder = tempfile::tempdir_in("/tmp").expect("a folder for a copy of the agent");
-    let program = folder.path().join("detector");
-    fs::copy(agent::program(), &program).expect("a copy of the agent");
-    for path in [folder.path(), &program] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a copy for everyone");
-    }
+    let (_folder, program) = program_copy::agent_for_everyone();
     let mut command = Command::new(&program);
     command.args(["doctor", "--json"]);
     // SAFETY: what the cases do there are system calls, which touch no memory of the parent.

@@ -5,11 +5,12 @@
 //! behind it, so everything in the alert must have been taken in the kernel.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use detector_tests::docker::Container;
 use detector_tests::not_run::not_run;
-use detector_tests::{Agent, Alert, Docker, agent_for, alert_schema, case, event_generator, image_tree};
+use detector_tests::{
+    Agent, Alert, Docker, agent_for, alert_schema, case, event_generator, image_tree, program_copy,
+};
 
 const DROPPED: &str = "/bin/falco-event-generator-syscall-DropAndExecuteNewBinaryInContainer-";
 
@@ -25,8 +26,7 @@ fn the_real_event_generator() {
     let tree = tempfile::tempdir().expect("a temporary folder");
     image_tree::build(tree.path());
     let inside = tree.path().join("bin/event-generator");
-    fs::copy(&program, &inside).expect("a copy of the event-generator");
-    fs::set_permissions(&inside, fs::Permissions::from_mode(0o755)).expect("an executable copy");
+    program_copy::copy(&program, &inside);
     docker.import(tree.path(), "event-generator:test");
     // It must be the first process, or it skips the action and still ends with 0.
     let action = "^syscall.DropAndExecuteNewBinaryInContainer$";

@@ -2,9 +2,8 @@
 //! the overlay's inode differs between kernels, so this table is what runs on each of them.
 
 use std::fmt::Write as _;
-use std::fs;
 
-use detector_tests::{BareContainer, Facts, agent_for, marker};
+use detector_tests::{BareContainer, Facts, agent_for, marker, program_copy};
 
 /// One line: what happens to `$F`, an image file of its own, and the file that is then executed.
 struct Row {
@@ -88,7 +87,7 @@ fn check(case: &str, container: &BareContainer, rows: &[Row]) {
     let mut script = String::new();
     for (index, row) in rows.iter().enumerate() {
         let image_file = format!("usr/bin/{base}-{index}");
-        fs::copy(container.lower().join("bin/probe"), container.lower().join(&image_file)).expect("a copy");
+        program_copy::copy(&container.lower().join("bin/probe"), &container.lower().join(&image_file));
         let happens = if row.happens.is_empty() { ":" } else { row.happens };
         // The run is known by its argument: the name of the file is in runs that must stay quiet, too.
         let run = if row.origin.is_some() { run(&base, index) } else { quiet.clone() };

@@ -3,13 +3,12 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use detector_tests::case::has_root;
 use detector_tests::process::{self, Finished};
-use detector_tests::{Agent, agent};
+use detector_tests::{Agent, agent, program_copy};
 
 /// Where the test's own mounts come from: their name in the list of mounts.
 const MOUNT_SOURCE: &str = "detector-selftest";
@@ -77,13 +76,7 @@ fn it_disturbs_neither_an_agent_nor_another_self_test() {
 /// Runs the self-test after `prepare` has run in its process, and compares what it says with `expected`.
 #[track_caller]
 fn fails(prepare: fn() -> io::Result<()>, expected: &[&str]) {
-    // A copy where any user may read it.
-    let folder = tempfile::tempdir_in("/tmp").expect("a folder for a copy of the agent");
-    let program = folder.path().join("detector");
-    fs::copy(agent::program(), &program).expect("a copy of the agent");
-    for path in [folder.path(), &program] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a copy for everyone");
-    }
+    let (_folder, program) = program_copy::agent_for_everyone();
     let mut command = Command::new(&program);
     command.arg("selftest");
     // SAFETY: what the cases do there are system calls, which touch no memory of the parent.

@@ -1,25 +1,17 @@
 //! A start that cannot succeed: the agent says in one line what is wrong and what to do, and ends with 1.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use detector_tests::case::has_root;
-use detector_tests::{agent, process};
+use detector_tests::{process, program_copy};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
 /// Starts the agent after `prepare` has run in its process, and compares what it says with `expected`.
 fn refused(prepare: fn() -> io::Result<()>, expected: &[&str]) {
-    // A copy where any user may read it.
-    let folder = tempfile::tempdir_in("/tmp").expect("a folder for a copy of the agent");
-    let program = folder.path().join("detector");
-    fs::copy(agent::program(), &program).expect("a copy of the agent");
-    for path in [folder.path(), &program] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a copy for everyone");
-    }
+    let (_folder, program) = program_copy::agent_for_everyone();
     let mut command = Command::new(&program);
     command.args(["-M", "1"]);
     // SAFETY: what the cases do there are system calls, which touch no memory of the parent.

@@ -1,11 +1,10 @@
 //! What is not a drop of a container must not be called one. Each case proves that its file really ran.
 
-use std::fs;
 use std::process::Command;
 
 use detector_tests::host_overlay::HostOverlay;
 use detector_tests::image_tree::TOOL;
-use detector_tests::{BareContainer, Facts, agent_for, helper_binaries, marker, process};
+use detector_tests::{BareContainer, Facts, agent_for, helper_binaries, marker, process, program_copy};
 
 #[test]
 fn a_file_of_the_image() {
@@ -74,7 +73,7 @@ fn a_host_process_from_an_overlay() {
     let Some(agent) = agent_for("a_host_process_from_an_overlay") else { return };
     let (overlay, name) = (HostOverlay::mount(), marker("host"));
     let file = overlay.root().join(&name);
-    fs::copy(helper_binaries::path("probe"), &file).expect("a copy of the probe");
+    program_copy::copy(&helper_binaries::path("probe"), &file);
     let facts = Facts::parse(&process::run(Command::new(&file)).ok());
     assert_eq!(facts.exe, file.display().to_string());
     drop(overlay);

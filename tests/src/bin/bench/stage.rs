@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use detector_tests::{BareContainer, process};
+use detector_tests::{BareContainer, process, program_copy};
 use tempfile::TempDir;
 
 use crate::agent::Agent;
@@ -96,7 +96,7 @@ impl Stage {
 /// A container whose image has the spawner and the no-op program.
 pub(crate) fn container() -> Outcome<BareContainer> {
     let container = BareContainer::new();
-    std::fs::copy(ourselves()?, container.lower().join(SPAWNER.trim_start_matches('/')))?;
+    program_copy::copy(&ourselves()?, &container.lower().join(SPAWNER.trim_start_matches('/')));
     write_program(&container.lower().join(IMAGE_NO_OP.trim_start_matches('/')))?;
     Ok(container)
 }
