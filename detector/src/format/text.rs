@@ -26,7 +26,8 @@ pub fn message(alert: &Alert) -> String {
     let mut message = String::with_capacity(512);
     for piece in &alert.rule.output {
         match piece {
-            Piece::Literal(literal) => message.push_str(literal),
+            // A rule's author is no attacker, but a line break in a rule would still make two lines of one.
+            Piece::Literal(literal) => push_escaped(&mut message, literal),
             Piece::Value { index, width } => {
                 push_sized(&mut message, alert.values.get(*index).and_then(Option::as_ref), *width);
             }
