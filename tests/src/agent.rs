@@ -1,12 +1,15 @@
 //! The agent under test: one real process, its alerts collected line by line.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -77,14 +80,39 @@ impl Agent {
     #[track_caller]
     #[must_use]
     pub fn start_with(arguments: &[&OsStr]) -> Self {
+        let mut command = Command::new(program());
+        command.args(["-o", "json_output=true", "-U"]).args(arguments).env("TZ", TIME_ZONE);
+        Self::spawn(command)
+    }
+
+    /// Starts an agent that sees this folder as `/run`: the sockets of private engines can lie there at their usual
+    /// places, and those of the host's engines are out of its sight.
+    #[track_caller]
+    #[must_use]
+    pub fn start_with_run(folder: &Path) -> Self {
+        let mut command = Command::new(program());
+        command.args(["-o", "json_output=true", "-U"]).env("TZ", TIME_ZONE);
+        let folder = folder.to_path_buf();
+        let own_run = move || {
+            unshare(CloneFlags::CLONE_NEWNS)?;
+            let none = None::<&Path>;
+            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+            mount(Some(folder.as_path()), "/run", none, MsFlags::MS_BIND, none)?;
+            Ok(())
+        };
+        // SAFETY: three system calls; the paths are made before the fork, nix copies them to the stack.
+        unsafe { command.pre_exec(own_run) };
+        Self::spawn(command)
+    }
+
+    #[track_caller]
+    fn spawn(command: Command) -> Self {
         let program = program();
         assert!(
             program.is_file(),
             "no agent at {}: make it with `cargo xtask build`, or name it in DETECTOR_BIN",
             program.display()
         );
-        let mut command = Command::new(&program);
-        command.args(["-o", "json_output=true", "-U"]).args(arguments).env("TZ", TIME_ZONE);
         let seen = Arc::new(Seen::default());
         let (alerts, log) = (Stream(Arc::clone(&seen)), Stream(Arc::clone(&seen)));
         let started = spawn_tied(

@@ -35,15 +35,8 @@ impl Docker {
     #[must_use]
     pub fn for_case(name: &str) -> Option<Arc<Self>> {
         static SHARED: Mutex<Weak<Docker>> = Mutex::new(Weak::new());
-        if !has_root(name) {
+        if !is_here(name) {
             return None;
-        }
-        for program in ["dockerd", "docker", "containerd", "runc"] {
-            if find(program).is_none() {
-                let reason = format!("no {program} (apt-get install docker.io containerd runc)");
-                not_run(name, Reason::Missing, &reason);
-                return None;
-            }
         }
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(docker) = shared.upgrade() {
@@ -54,31 +47,38 @@ impl Docker {
         Some(docker)
     }
 
+    /// A daemon of this case alone, whose containers go on without it ([`Docker::stop_daemon`]).
+    #[track_caller]
+    #[must_use]
+    pub fn alone_for_case(name: &str) -> Option<Self> {
+        is_here(name).then(Self::start)
+    }
+
     fn start() -> Self {
         // Short: a socket's path may have 107 bytes.
         let folder = match tempfile::Builder::new().prefix("dd-").tempdir_in("/tmp") {
             Ok(folder) => folder,
             Err(error) => panic!("cannot make a temporary folder: {error}"),
         };
-        let path = folder.path();
-        let mut command = Command::new(find("dockerd").unwrap_or_else(|| "dockerd".into()));
-        command.arg("--data-root").arg(path.join("root")).arg("--exec-root").arg(path.join("exec"));
-        command.arg("-H").arg(socket(path)).arg("-p").arg(path.join("pid"));
-        command.args(["--iptables=false", "--bridge=none", "--storage-driver=overlay2"]);
         let log = Arc::new(Mutex::new(Vec::new()));
-        let to_log = Arc::clone(&log);
-        let add = move |line: Vec<u8>| {
-            let mut log = to_log.lock().unwrap_or_else(PoisonError::into_inner);
-            log.push(String::from_utf8_lossy(&line).into_owned());
-        };
-        let daemon = match process::spawn_tied(command, Signal::SIGTERM, |_| {}, add) {
-            Ok((daemon, _reader)) => daemon,
+        let daemon = match spawn_daemon(folder.path(), &log) {
+            Ok(daemon) => daemon,
             Err(error) => panic!("cannot start dockerd: {error}"),
         };
         let docker = Self { daemon: Mutex::new(daemon), log, folder };
         docker.wait_until_ready();
         docker.import_image();
         docker
+    }
+
+    /// Ends the daemon by this signal; containers go on. It comes back when the answer is dropped.
+    #[track_caller]
+    #[must_use]
+    pub fn stop_daemon(&self, signal: Signal) -> StoppedDaemon<'_> {
+        let mut daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = kill(Pid::from_raw(daemon.id().cast_signed()), signal);
+        assert!(process::wait_until(&mut daemon, DEADLINE).is_some(), "dockerd still runs after {signal}");
+        StoppedDaemon { docker: self }
     }
 
     fn wait_until_ready(&self) {
@@ -159,6 +159,28 @@ impl Drop for Docker {
     }
 }
 
+/// A daemon that does not run, while this is kept.
+pub struct StoppedDaemon<'docker> {
+    docker: &'docker Docker,
+}
+
+impl Drop for StoppedDaemon<'_> {
+    /// Starts it again: without it nobody can remove the containers.
+    fn drop(&mut self) {
+        match spawn_daemon(self.docker.folder.path(), &self.docker.log) {
+            Ok(daemon) => *self.docker.daemon.lock().unwrap_or_else(PoisonError::into_inner) = daemon,
+            Err(error) => return eprintln!("cannot start dockerd again: {error}"),
+        }
+        let end = Instant::now() + DEADLINE;
+        while !process::run(self.docker.command(["version"])).status.success() {
+            if Instant::now() > end {
+                return eprintln!("dockerd did not get ready again");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
 /// A container of a private daemon; removed on drop, running or not.
 pub struct Container<'docker> {
     docker: &'docker Docker,
@@ -225,6 +247,36 @@ impl Drop for Container<'_> {
             eprintln!("left behind: container {}: {removed:?}", self.id);
         }
     }
+}
+
+/// Whether the case `name` can run with Docker.
+#[track_caller]
+fn is_here(name: &str) -> bool {
+    if !has_root(name) {
+        return false;
+    }
+    for program in ["dockerd", "docker", "containerd", "runc"] {
+        if find(program).is_none() {
+            let reason = format!("no {program} (apt-get install docker.io containerd runc)");
+            not_run(name, Reason::Missing, &reason);
+            return false;
+        }
+    }
+    true
+}
+
+/// Starts a daemon whose files lie below `folder`.
+fn spawn_daemon(folder: &Path, log: &Arc<Mutex<Vec<String>>>) -> std::io::Result<Child> {
+    let mut command = Command::new(find("dockerd").unwrap_or_else(|| "dockerd".into()));
+    command.arg("--data-root").arg(folder.join("root")).arg("--exec-root").arg(folder.join("exec"));
+    command.arg("-H").arg(socket(folder)).arg("-p").arg(folder.join("pid"));
+    command.args(["--iptables=false", "--bridge=none", "--storage-driver=overlay2", "--live-restore"]);
+    let log = Arc::clone(log);
+    let add = move |line: Vec<u8>| {
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.push(String::from_utf8_lossy(&line).into_owned());
+    };
+    process::spawn_tied(command, Signal::SIGTERM, |_| {}, add).map(|(daemon, _reader)| daemon)
 }
 
 fn socket(folder: &Path) -> String {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nix::mount::{MntFlags, umount2};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use tempfile::TempDir;
 
 use crate::case::has_root;
@@ -87,6 +87,25 @@ impl Drop for EngineFolder {
             }
         }
     }
+}
+
+/// Mounts an overlay of an image by hand in the new folder `folder`; the answer is where.
+#[track_caller]
+#[must_use]
+pub fn mount_overlay(image: &Path, folder: &Path) -> PathBuf {
+    for part in ["upper", "work", "rootfs"] {
+        if let Err(error) = fs::create_dir_all(folder.join(part)) {
+            panic!("cannot make {}: {error}", folder.display());
+        }
+    }
+    let path = |name: &str| folder.join(name).display().to_string();
+    let options = format!("lowerdir={},upperdir={},workdir={}", image.display(), path("upper"), path("work"));
+    let target = folder.join("rootfs");
+    let mounted = mount(Some("overlay"), &target, Some("overlay"), MsFlags::empty(), Some(options.as_str()));
+    if let Err(error) = mounted {
+        panic!("cannot mount the overlay at {}: {error}", target.display());
+    }
+    target
 }
 
 /// Takes off what an engine left mounted, innermost first.

@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
-use std::{fs, path::Path};
+use std::{fs, path::PathBuf};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Gid, Pid, Uid, chown};
@@ -59,33 +59,36 @@ impl Podman {
         process::run(command)
     }
 
-    /// Starts the service with the socket that everybody looks for; `None` when there is one already.
+    /// Starts the service. Its socket lies below [`Podman::run_folder`], where an agent with a `/run` of its own finds
+    /// it as it would the system's.
     #[track_caller]
     #[must_use]
-    pub fn service(&self) -> Option<Service> {
-        let socket = Path::new("/run/podman/podman.sock");
-        if socket.exists() {
-            return None;
+    pub fn service(&self) -> Service {
+        let socket = self.run_folder().join("podman/podman.sock");
+        let folder = self.run_folder().join("podman");
+        if let Err(error) = fs::create_dir_all(&folder) {
+            panic!("cannot make {}: {error}", folder.display());
         }
-        let made_folder = fs::create_dir("/run/podman").is_ok();
         let mut command = self.command(&["system", "service", "--time=0"]);
         command.arg(format!("unix://{}", socket.display()));
-        let started = process::spawn_tied(
-            command,
-            Signal::SIGTERM,
-            |_| {},
-            |line| {
-                eprintln!("podman service: {}", String::from_utf8_lossy(&line));
-            },
-        );
+        let log = |line: Vec<u8>| eprintln!("podman service: {}", String::from_utf8_lossy(&line));
+        let started = process::spawn_tied(command, Signal::SIGTERM, |_| {}, log);
         let (child, _) = started.unwrap_or_else(|error| panic!("cannot start podman's service: {error}"));
-        let service = Service { child, made_folder };
+        let mut service = Service { child };
         let end = Instant::now() + DEADLINE;
         while !socket.exists() {
+            let ended = service.child.try_wait();
+            assert!(matches!(ended, Ok(None)), "podman's service ended: {ended:?}");
             assert!(Instant::now() < end, "podman's service made no socket");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Some(service)
+        service
+    }
+
+    /// What an agent can be given as its `/run`.
+    #[must_use]
+    pub fn run_folder(&self) -> PathBuf {
+        self.folder.path().join("agent-run")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -125,7 +128,6 @@ impl Drop for Podman {
 /// Podman's service; ended on drop.
 pub struct Service {
     child: Child,
-    made_folder: bool,
 }
 
 impl Drop for Service {
@@ -134,10 +136,6 @@ impl Drop for Service {
         if process::wait_until(&mut self.child, DEADLINE).is_none() {
             let _ = self.child.kill();
             let _ = self.child.wait();
-        }
-        let _ = fs::remove_file("/run/podman/podman.sock");
-        if self.made_folder {
-            let _ = fs::remove_dir("/run/podman");
         }
     }
 }

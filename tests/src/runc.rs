@@ -4,10 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use nix::mount::{MsFlags, mount};
 use serde_json::json;
 
-use crate::engine::{EngineFolder, is_here};
+use crate::engine::{EngineFolder, is_here, mount_overlay};
 use crate::image_tree;
 use crate::process::{self, Finished};
 
@@ -46,24 +45,7 @@ impl Runc {
     #[track_caller]
     fn bundle(&self, id: &str, script: &str) -> PathBuf {
         let bundle = self.folder.path().join(id);
-        for folder in ["upper", "work", "rootfs"] {
-            if let Err(error) = fs::create_dir_all(bundle.join(folder)) {
-                panic!("cannot make {}: {error}", bundle.display());
-            }
-        }
-        let path = |name: &str| bundle.join(name).display().to_string();
-        let options = format!(
-            "lowerdir={},upperdir={},workdir={}",
-            self.folder.path().join("image").display(),
-            path("upper"),
-            path("work")
-        );
-        let target = bundle.join("rootfs");
-        if let Err(error) =
-            mount(Some("overlay"), &target, Some("overlay"), MsFlags::empty(), Some(options.as_str()))
-        {
-            panic!("cannot mount the overlay of {id}: {error}");
-        }
+        let _ = mount_overlay(&self.folder.path().join("image"), &bundle);
         let namespaces = ["pid", "mount", "ipc", "uts", "network"].map(|kind| json!({"type": kind}));
         let spec = json!({
             "ociVersion": "1.0.2",

@@ -2,8 +2,9 @@
 //! gone at once, and the alert knows all that the engine keeps of it.
 
 use detector_tests::{
-    Agent, Alert, Containerd, Docker, Lxc, Podman, Runc, agent_for, containerd, engine, marker, podman,
+    Agent, Alert, Containerd, Docker, Lxc, Nspawn, Podman, Runc, agent_for, containerd, engine, marker, podman,
 };
+use nix::sys::signal::Signal;
 
 /// A script that drops the file `name` and runs it.
 fn drop_and_run(name: &str) -> String {
@@ -68,6 +69,39 @@ fn a_process_of_docker_that_hid_in_another_cgroup() {
     agent.stop();
 }
 
+/// A container of Docker drops and runs a file while its daemon is not there; the agent is started after that.
+fn docker_without_its_daemon(case: &str, signal: Signal) {
+    let Some(docker) = Docker::alone_for_case(case) else { return };
+    let name = marker("nodaemon");
+    let wait = "while [ ! -e /tmp/go ]; do sleep 0.01; done";
+    let container = docker.start_container(&["/bin/sh", "-c", &format!("{wait}; {}", drop_and_run(&name))]);
+    let pid = container.inspect("{{.State.Pid}}");
+    let engines_name = container.inspect("{{.Name}}");
+    let stopped = docker.stop_daemon(signal);
+    let agent = Agent::start();
+    std::fs::write(format!("/proc/{pid}/root/tmp/go"), "").expect("the container goes on");
+    let alert = known(
+        &agent,
+        &name,
+        engines_name.trim_start_matches('/'),
+        repository_and_tag(detector_tests::docker::IMAGE),
+    );
+    assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+    assert_eq!(alert.text("container.id"), container.short_id(), "in {alert}");
+    drop(stopped);
+    agent.stop();
+}
+
+#[test]
+fn docker_whose_daemon_was_stopped() {
+    docker_without_its_daemon("docker_whose_daemon_was_stopped", Signal::SIGTERM);
+}
+
+#[test]
+fn docker_whose_daemon_was_killed() {
+    docker_without_its_daemon("docker_whose_daemon_was_killed", Signal::SIGKILL);
+}
+
 #[test]
 fn podman_as_root() {
     let Some(podman) = Podman::for_case("podman_as_root", false) else { return };
@@ -82,18 +116,15 @@ fn podman_as_root() {
 #[test]
 fn podman_with_its_service() {
     let Some(podman) = Podman::for_case("podman_with_its_service", false) else { return };
-    let Some(agent) = agent_for("podman_with_its_service") else { return };
-    let service = podman.service();
-    assert!(
-        service.is_some(),
-        "a service of Podman runs on this host: it does not know the tests' containers"
-    );
+    let _service = podman.service();
+    let agent = Agent::start_with_run(&podman.run_folder());
     let name = marker("podsrv");
-    let _ = podman
-        .run(&format!("c-{name}"), &format!("{}; sleep 1", drop_and_run(&name).replace("exit 0", "true")))
-        .ok();
+    // A second more than nothing: what this asks its service for is gone with the container (`--rm`).
+    let script = format!("{}; sleep 1", drop_and_run(&name).replace("exit 0", "true"));
+    let _ = podman.run(&format!("c-{name}"), &script).ok();
     let alert = known(&agent, &name, &format!("c-{name}"), repository_and_tag(podman::IMAGE));
     assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+    agent.stop();
 }
 
 #[test]
@@ -175,6 +206,19 @@ fn lxc() {
     let name = marker("lxc");
     let _ = lxc.run(&format!("c-{name}"), &drop_and_run(&name)).ok();
     let alert = agent.expect_one(&name);
+    assert_eq!(alert.text("container.id"), format!("c-{name}"), "in {alert}");
+    assert_eq!(alert.text("container.name"), format!("c-{name}"), "in {alert}");
+    assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+}
+
+#[test]
+fn systemd_nspawn() {
+    let Some(nspawn) = Nspawn::for_case("systemd_nspawn") else { return };
+    let Some(agent) = agent_for("systemd_nspawn") else { return };
+    let name = marker("nspawn");
+    let _ = nspawn.run(&format!("c-{name}"), &drop_and_run(&name)).ok();
+    let alert = agent.expect_one(&name);
+    // No cgroup names it; the process that looks after it does.
     assert_eq!(alert.text("container.id"), format!("c-{name}"), "in {alert}");
     assert_eq!(alert.text("container.name"), format!("c-{name}"), "in {alert}");
     assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");

@@ -39,6 +39,39 @@ pub(crate) fn install_docker() -> Result<()> {
     Ok(())
 }
 
+/// A further engine of the real-kernel tests: its name, and what of it must be here.
+pub(crate) struct Engine {
+    pub(crate) name: &'static str,
+    needed: &'static [Needed],
+}
+
+/// Each is installed by itself: what one distribution lacks costs its own tests only.
+pub(crate) const ENGINES: [Engine; 3] = [
+    Engine {
+        name: "Podman",
+        needed: &[
+            Needed { program: "podman", package: "podman" },
+            Needed { program: "conmon", package: "conmon" },
+            // Starts it as a user without rights; in every Debian, but not in every image of one.
+            Needed { program: "setpriv", package: "util-linux" },
+        ],
+    },
+    Engine { name: "LXC", needed: &[Needed { program: "lxc-start", package: "lxc" }] },
+    Engine {
+        name: "systemd-nspawn",
+        needed: &[Needed { program: "systemd-nspawn", package: "systemd-container" }],
+    },
+];
+
+impl Engine {
+    /// Installs what of it is absent.
+    pub(crate) fn install(&self) -> Result<()> {
+        let absent: Vec<_> = self.needed.iter().filter(|part| command::find(part.program).is_none()).collect();
+        let packages: Vec<_> = absent.iter().map(|needed| needed.package).collect();
+        apt::ensure(&packages, &format!("run real containers of {}", self.name))
+    }
+}
+
 /// A busybox that needs no library: the whole content of the images that are made here.
 ///
 /// Where the shared busybox is installed (an initramfs may depend on it), the static one is unpacked into the target

@@ -100,6 +100,14 @@ fn install(workspace: &Workspace, absent: &mut Vec<NotRun>) -> Option<PathBuf> {
         Ok(()) => println!("Docker is here"),
         Err(error) => absent.push(NotRun::missing("real Docker containers", &format!("{error:#}"))),
     }
+    for engine in &containers::ENGINES {
+        match engine.install() {
+            Ok(()) => println!("{} is here", engine.name),
+            Err(error) => {
+                absent.push(NotRun::missing(&format!("containers of {}", engine.name), &format!("{error:#}")));
+            }
+        }
+    }
     match containers::static_busybox(workspace) {
         Ok(path) => {
             println!("static busybox is here: {}", path.display());

@@ -193,6 +193,7 @@ impl Disk {
             {
                 return Some((id.clone(), Runtime::Podman));
             }
+            Some(Monitor::Nspawn { name }) => return Some((name.clone(), Runtime::Nspawn)),
             Some(Monitor::Conmon { .. }) | None => {}
         }
         let mut states = self.places.oci.iter();

@@ -1,4 +1,4 @@
-//! The process of the host that looks after a container: containerd's shim or conmon. Its arguments name the container
+//! The process of the host that looks after a container: containerd's shim, conmon or systemd-nspawn. Its arguments name the container
 //! and the folder with its files, also where the cgroup names nothing (rootless Podman) and where the engine keeps its
 //! data in an unusual place. It outlives the container's processes, so it can still be asked when these are gone.
 
@@ -43,6 +43,11 @@ pub(super) enum Monitor {
         /// File with the first process's id.
         pid_file: Option<PathBuf>,
     },
+    /// `systemd-nspawn`, which runs one container.
+    Nspawn {
+        /// The container.
+        name: String,
+    },
 }
 
 /// Looks for the monitor among the ancestors of an event's process. `proc`: where procfs is mounted.
@@ -51,6 +56,7 @@ pub(super) fn find(event: &ExecEvent, proc: &Path) -> Option<Monitor> {
         let read = match ancestor.comm.as_slice() {
             b"containerd-shim" => shim,
             b"conmon" => conmon,
+            b"systemd-nspawn" => nspawn,
             _ => return None,
         };
         let folder = proc.join(ancestor.pid.to_string());
@@ -120,6 +126,27 @@ fn conmon(arguments: &[Vec<u8>], _folder: &Path) -> Option<Monitor> {
     is_plain(&id).then_some(Monitor::Conmon { id, name, bundle, pid_file })
 }
 
+fn nspawn(arguments: &[Vec<u8>], _folder: &Path) -> Option<Monitor> {
+    // `--machine NAME`, `--machine=NAME`, `-M NAME`, `-MNAME`; else systemd-nspawn makes it of the folder's name.
+    let option = |long: &str, short: &str| {
+        let joined = arguments.iter().find_map(|argument| {
+            let text = std::str::from_utf8(argument).ok()?;
+            text.strip_prefix(long)?.strip_prefix('=').map(str::to_owned)
+        });
+        let attached = || {
+            let found = arguments.iter().find_map(|argument| argument.strip_prefix(short.as_bytes()));
+            found.filter(|rest| !rest.is_empty()).and_then(|rest| String::from_utf8(rest.to_vec()).ok())
+        };
+        joined.or_else(|| text(arguments, &[long, short])).or_else(attached)
+    };
+    let of_folder = || {
+        let folder = PathBuf::from(option("--directory", "-D")?);
+        Some(folder.file_name()?.to_str()?.to_owned())
+    };
+    let name = option("--machine", "-M").or_else(of_folder)?;
+    is_plain(&name).then_some(Monitor::Nspawn { name })
+}
+
 /// Whether this can be one component of a path: these words come from a command line and are put into paths.
 pub(super) fn is_plain(word: &str) -> bool {
     !word.is_empty()
@@ -186,6 +213,22 @@ mod tests {
             pid_file: Some("/r/abc/pidfile".into()),
         };
         assert_eq!(found("conmon", CONMON), Some(want));
+    }
+
+    #[test]
+    fn nspawn_tells_the_name() {
+        let named = |options: &str| {
+            let found = found("systemd-nspawn", &format!("systemd-nspawn --quiet {options} /bin/sh"));
+            found.map(|monitor| match monitor {
+                Monitor::Nspawn { name } => name,
+                other => panic!("{other:?}"),
+            })
+        };
+        for options in ["--machine=web", "--machine web", "-M web", "-Mweb", "-D /srv/web", "--directory=/srv/web"] {
+            assert_eq!(named(options).as_deref(), Some("web"), "{options}");
+        }
+        assert_eq!(named("--machine=../etc"), None);
+        assert_eq!(named("--ephemeral"), None);
     }
 
     #[test]
