@@ -4,7 +4,7 @@
 //! event -> container_id -> enricher -> holder -> event
 //!          (cgroup_name)      |  ^
 //!                             v  |
-//!            workers: disk (monitor), user_names; engines -> cache
+//!            workers: disk (monitor), user_names (pin), processes; engines -> cache
 //! ```
 
 mod account_files;
@@ -19,8 +19,12 @@ mod enricher;
 mod holder;
 mod host_root;
 mod monitor;
+mod pin;
+mod proc_stat;
+mod processes;
 #[cfg(test)]
 mod sample;
+mod turns;
 mod user_names;
 mod workers;
 

@@ -144,12 +144,16 @@ fn report(stages: &Stages<'_>, counters: &Counters, missed: Option<u64>) {
     let partial: Vec<String> =
         enriched.partial.iter().map(|(reason, count)| format!("{reason}={count}")).collect();
     info!(
-        "metadata: {} complete, {} partial ({}), {} events waited, {} waited in vain for names of users",
+        "metadata: {} complete, {} partial ({}), {} events waited, in vain for users: {}, \
+         for ancestors: {}; {} lookups refused, {} files of users unreadable",
         enriched.complete,
         enriched.partial.values().sum::<u64>(),
         partial.join(" "),
         enriched.held,
-        enriched.users_late
+        enriched.users_late,
+        enriched.ancestors_late,
+        enriched.refused,
+        enriched.users_unreadable
     );
     info!(
         "stopped: {} records, {} alerts, {} undecodable, {} undelivered, lost={} ({} recursion_misses={})",
@@ -177,10 +181,13 @@ struct Stages<'a> {
 
 impl<'a> Stages<'a> {
     fn new(settings: &'a Settings, engine: Engine) -> Result<Self, PipelineError> {
+        let config = EnrichConfig::below(&host_root());
+        let mut enricher = Enricher::new(config).map_err(PipelineError::Enricher)?;
+        enricher.want_ancestors(engine.reads_ancestors(), engine.reads_ancestor_environments());
         Ok(Self {
             clock: Host::boot_clock(),
             judge: Judge::new(settings, engine),
-            enricher: Enricher::new(EnrichConfig::below(&host_root())).map_err(PipelineError::Enricher)?,
+            enricher,
             records: RecordKeeper::new(settings.record_to.as_deref())?,
             stdout: settings.stdout_enabled.then(|| Stdout::new(settings.buffered_outputs)),
             file: settings.file.as_ref().map(|file| FileOutput::new(file.path.clone(), file.keep_alive)),

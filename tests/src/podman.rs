@@ -13,7 +13,7 @@ use crate::process::{self, DEADLINE, Finished};
 /// The image that every storage here has.
 pub const IMAGE: &str = "localhost:5000/shop/detector-test:1.2";
 /// The user of rootless containers: there on every system, owns nothing.
-const NOBODY: u32 = 65534;
+pub const NOBODY: u32 = 65534;
 
 /// Podman and its storage; containers and files are gone after drop.
 pub struct Podman {

@@ -2,7 +2,8 @@
 //! gone at once, and the alert knows all that the engine keeps of it.
 
 use detector_tests::{
-    Agent, Alert, Containerd, Docker, Lxc, Nspawn, Podman, Runc, agent_for, containerd, engine, marker, podman,
+    Agent, Alert, BareContainer, Containerd, Docker, Lxc, Nspawn, Podman, Runc, agent_for, containerd,
+    engine, marker, podman,
 };
 use nix::sys::signal::Signal;
 
@@ -18,6 +19,19 @@ fn known(agent: &Agent, name: &str, container: &str, image: (&str, &str)) -> Ale
     let found = (alert.text("container.image.repository"), alert.text("container.image.tag"));
     assert_eq!(found, image, "in {alert}");
     alert
+}
+
+/// An agent whose alerts show these fields, too.
+fn agent_that_shows(fields: &str) -> (Agent, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder for rules");
+    let (stock, more) = (folder.path().join("stock.yaml"), folder.path().join("more.yaml"));
+    std::fs::write(&stock, include_str!("../../detector/rules/falco_rules.yaml")).expect("a rule file");
+    let rule = format!(
+        "- rule: Drop and execute new binary in container\n  output: \"{fields}\"\n  override:\n    output: append\n"
+    );
+    std::fs::write(&more, rule).expect("a rule file");
+    let option = std::ffi::OsStr::new("-r");
+    (Agent::start_with(&[option, stock.as_os_str(), option, more.as_os_str()]), folder)
 }
 
 fn repository_and_tag(image: &str) -> (&str, &str) {
@@ -131,12 +145,15 @@ fn podman_with_its_service() {
 fn podman_without_root() {
     // No cgroup at all tells whose the process is.
     let Some(podman) = Podman::for_case("podman_without_root", true) else { return };
-    let Some(agent) = agent_for("podman_without_root") else { return };
+    let (agent, _rules) = agent_that_shows(" inner_uid=%drop.inner_uid kernels_uid=%user.uid");
     let name = marker("rootless");
     let _ = podman.run(&format!("c-{name}"), &drop_and_run(&name)).ok();
     let alert = known(&agent, &name, &format!("c-{name}"), repository_and_tag(podman::IMAGE));
     assert_eq!(alert.text("container.id").len(), 12, "in {alert}");
     assert_eq!(alert.text("user.name"), "root", "the user inside, in {alert}");
+    let ids = (alert.integer("drop.inner_uid"), alert.integer("user.uid"));
+    assert_eq!(ids, (0, i128::from(podman::NOBODY)), "inside and for the kernel, in {alert}");
+    agent.stop();
 }
 
 #[test]
@@ -216,12 +233,35 @@ fn systemd_nspawn() {
     let Some(nspawn) = Nspawn::for_case("systemd_nspawn") else { return };
     let Some(agent) = agent_for("systemd_nspawn") else { return };
     let name = marker("nspawn");
-    let _ = nspawn.run(&format!("c-{name}"), &drop_and_run(&name)).ok();
+    // It mounts a tmpfs of its own at /tmp.
+    let script = drop_and_run(&name).replace("/tmp/", "/root/");
+    let _ = nspawn.run(&format!("c-{name}"), &script).ok();
     let alert = agent.expect_one(&name);
     // No cgroup names it; the process that looks after it does.
     assert_eq!(alert.text("container.id"), format!("c-{name}"), "in {alert}");
     assert_eq!(alert.text("container.name"), format!("c-{name}"), "in {alert}");
     assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+}
+
+#[test]
+fn what_the_processes_above_were_called_with() {
+    if !detector_tests::case::has_root("what_the_processes_above_were_called_with") {
+        return;
+    }
+    let (agent, _rules) = agent_that_shows(
+        " parent=%proc.pcmdline exe=%proc.aexe[1] all=%proc.aexe var=%proc.aenv[DETECTOR_BIN]",
+    );
+    let name = marker("above");
+    let container = BareContainer::new();
+    let script = format!("cp /bin/probe /tmp/{name}; /tmp/{name} exit");
+    let _ = container.sh(&script).ok();
+    let alert = agent.expect_one(&name);
+    let line = format!("sh -e -c {script}\nexit 0");
+    assert_eq!(alert.text("proc.pcmdline"), line, "in {alert}");
+    assert_eq!(alert.text("proc.aexe[1]"), "/bin/sh", "in {alert}");
+    // The first process of the container, and beyond it those of the host.
+    assert!(alert.text("proc.aexe").split(' ').count() >= 3, "in {alert}");
+    agent.stop();
 }
 
 #[test]

@@ -66,7 +66,8 @@ pub(crate) const ENGINES: [Engine; 3] = [
 impl Engine {
     /// Installs what of it is absent.
     pub(crate) fn install(&self) -> Result<()> {
-        let absent: Vec<_> = self.needed.iter().filter(|part| command::find(part.program).is_none()).collect();
+        let absent: Vec<_> =
+            self.needed.iter().filter(|part| command::find(part.program).is_none()).collect();
         let packages: Vec<_> = absent.iter().map(|needed| needed.package).collect();
         apt::ensure(&packages, &format!("run real containers of {}", self.name))
     }

@@ -104,7 +104,8 @@ fn install(workspace: &Workspace, absent: &mut Vec<NotRun>) -> Option<PathBuf> {
         match engine.install() {
             Ok(()) => println!("{} is here", engine.name),
             Err(error) => {
-                absent.push(NotRun::missing(&format!("containers of {}", engine.name), &format!("{error:#}")));
+                absent
+                    .push(NotRun::missing(&format!("containers of {}", engine.name), &format!("{error:#}")));
             }
         }
     }

@@ -147,9 +147,7 @@ impl Disk {
     /// that takes records.
     pub(super) fn look_up(&self, event: &ExecEvent, judgement: &Judgement) -> Found {
         let monitor = monitor::find(event, &self.places.proc);
-        let mut pids = vec![event.process.pid];
-        pids.extend(event.ancestors.iter().map(|ancestor| ancestor.pid));
-        let kin = Kin { pids, mnt: event.namespaces.mnt, proc: self.places.proc.clone() };
+        let kin = self.kin(event);
         let named = match &judgement.id {
             ContainerId::Named { id, runtime } if judgement.certain => Some((id.clone(), *runtime)),
             ContainerId::Host | ContainerId::Unknown => None,
@@ -176,6 +174,25 @@ impl Disk {
             None => Found { id: judgement.id.clone(), facts: None, why: MissingReason::Unnamed, route: None },
         };
         Found { route, ..found }
+    }
+
+    /// Where the root file system of this event's container is mounted, by its bundle: a way to its files when none of
+    /// its processes is left.
+    pub(super) fn root_of(&self, event: &ExecEvent, judgement: &Judgement) -> Option<PathBuf> {
+        let ContainerId::Named { id, .. } = &judgement.id else { return None };
+        if !is_plain(id) {
+            return None;
+        }
+        let monitor = monitor::find(event, &self.places.proc);
+        let bundle = self.bundle(id, monitor.as_ref(), &self.kin(event))?;
+        let root = PathBuf::from(oci_spec::read(&bundle).ok()?.root.path);
+        (!root.as_os_str().is_empty()).then(|| bundle.join(root))
+    }
+
+    fn kin(&self, event: &ExecEvent) -> Kin {
+        let mut pids = vec![event.process.pid];
+        pids.extend(event.ancestors.iter().map(|ancestor| ancestor.pid));
+        Kin { pids, mnt: event.namespaces.mnt, proc: self.places.proc.clone() }
     }
 
     /// Finds the name of a container by what looks after it, or by its first process.

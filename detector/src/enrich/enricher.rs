@@ -7,6 +7,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry},
     io,
+    os::fd::AsFd,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -15,21 +16,27 @@ use std::{
 use tokio::runtime::Handle;
 
 use super::{
+    bounded_read::open_place,
     cache::{Cache, Key},
     container_id::{Identifier, Judgement},
     disk::{Disk, DiskPlaces, Found},
     engines::{EngineSockets, Engines},
     holder::{Answer, Answers, Holder, Released, Ticket, Wanted},
     host_root,
+    pin::{Pin, Pins},
+    processes::Processes,
+    turns::{Joined, Owner, Turns},
     user_names::{UserLookup, without_files},
-    workers::Workers,
+    workers::{Size, Workers},
 };
 use crate::event::{ContainerId, ExecEvent, Metadata, MetadataState, MissingReason};
 
 /// Threads that read engines' files.
 const DISK_THREADS: usize = 2;
-/// Threads that read files of containers, which may hang.
-const USER_THREADS: usize = 4;
+/// Threads that read files and memory of containers, which may hang.
+const INSIDE_THREADS: usize = 2;
+/// The same when all of them are busy: so many containers can hang before others notice.
+const INSIDE_THREADS_AT_MOST: usize = 32;
 
 /// How enrichment works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +80,19 @@ pub struct EnrichStats {
     pub users_late: u64,
     /// Files with names of users that were there and could not be used.
     pub users_unreadable: u64,
+    /// Events that waited for the processes above them to the end.
+    pub ancestors_late: u64,
+    /// Lookups that were not even tried: one of the same container hangs, or all threads are taken.
+    pub refused: u64,
+}
+
+/// A lookup in a container's processes and files.
+struct Question {
+    ticket: Ticket,
+    event: Box<ExecEvent>,
+    judgement: Judgement,
+    pin: Option<Pin>,
+    wanted: Wanted,
 }
 
 /// What lookups in other threads share.
@@ -80,6 +100,8 @@ struct Shared {
     disk: Disk,
     engines: Engines,
     users: UserLookup,
+    processes: Processes,
+    turns: Turns<Question>,
     cache: Mutex<Cache>,
     /// Containers that are being looked up, and the events that wait for them.
     asked: Mutex<HashMap<Key, Vec<Ticket>>>,
@@ -98,6 +120,28 @@ impl Shared {
 
     fn asked(&self) -> MutexGuard<'_, HashMap<Key, Vec<Ticket>>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers what is asked about one container's processes and users. In a thread of its own, which may hang.
+    fn answer(&self, owner: Owner) {
+        while let Some(Question { ticket, event, judgement, pin, wanted }) = self.turns.take(owner) {
+            // Processes first: they end.
+            if wanted.ancestors {
+                let details = self.processes.look_up(&event);
+                let _ = self.answers.blocking_send((ticket, Answer::Ancestors(details)));
+            }
+            if wanted.users {
+                let place = match (&pin, owner) {
+                    (None, Owner::Namespace(..)) => {
+                        self.disk.root_of(&event, &judgement).and_then(|path| open_place(&path).ok())
+                    }
+                    _ => None,
+                };
+                let root = pin.as_ref().map(Pin::root).or_else(|| place.as_ref().map(AsFd::as_fd));
+                let users = self.users.look_up(&event, root);
+                let _ = self.answers.blocking_send((ticket, Answer::Users(users)));
+            }
+        }
     }
 
     /// Looks a container up on disk, and then where its engine listens. In a thread of its own.
@@ -133,8 +177,11 @@ pub struct Enricher {
     identifier: Identifier,
     holder: Holder,
     shared: Arc<Shared>,
+    pins: Pins,
+    proc: PathBuf,
+    wants_ancestors: bool,
     disk_threads: Workers,
-    user_threads: Workers,
+    inside_threads: Workers,
     stats: EnrichStats,
 }
 
@@ -142,22 +189,47 @@ impl Enricher {
     /// Starts the threads for lookups. Must be called in a runtime of tokio: engines are asked there.
     pub fn new(config: EnrichConfig) -> io::Result<Self> {
         let holder = Holder::new(config.wait, config.room);
+        let proc = config.host_root.join("proc");
+        let shared = Arc::new(Shared {
+            users: UserLookup::new(&config.host_root),
+            processes: Processes::new(proc.clone()),
+            turns: Turns::new(config.wait),
+            disk: Disk::new(config.disk),
+            engines: Engines::new(config.sockets),
+            cache: Mutex::default(),
+            asked: Mutex::default(),
+            answers: holder.answers(),
+            runtime: Handle::try_current().map_err(io::Error::other)?,
+        });
+        let inside =
+            Size { threads: INSIDE_THREADS, most: INSIDE_THREADS_AT_MOST, waiting: INSIDE_THREADS_AT_MOST };
         Ok(Self {
             identifier: Identifier::new(host_root::device(&config.host_root)),
-            shared: Arc::new(Shared {
-                users: UserLookup::new(&config.host_root),
-                disk: Disk::new(config.disk),
-                engines: Engines::new(config.sockets),
-                cache: Mutex::default(),
-                asked: Mutex::default(),
-                answers: holder.answers(),
-                runtime: Handle::try_current().map_err(io::Error::other)?,
-            }),
             holder,
-            disk_threads: Workers::start("metadata", DISK_THREADS, config.room)?,
-            user_threads: Workers::start("user-names", USER_THREADS, config.room)?,
+            pins: Pins::default(),
+            proc,
+            wants_ancestors: false,
+            disk_threads: Workers::start(
+                "metadata",
+                Size { threads: DISK_THREADS, most: DISK_THREADS, waiting: config.room },
+            )?,
+            inside_threads: Workers::start("containers", inside)?,
+            shared,
             stats: EnrichStats::default(),
         })
+    }
+
+    /// Whether anybody wants to know the arguments, folders and files of the processes above an event's, and their
+    /// environments. Reading them costs files of procfs for each event: without a rule that shows them nobody does.
+    pub fn want_ancestors(&mut self, wanted: bool, environments: bool) {
+        let first = wanted && !self.wants_ancestors;
+        self.wants_ancestors = wanted;
+        self.shared.processes.want_environments(environments);
+        if first {
+            let shared = Arc::clone(&self.shared);
+            // A thread that is busy with it is made up for; without one the processes are read when they are met.
+            let _ = self.inside_threads.try_run(move || shared.processes.seed());
+        }
     }
 
     /// Takes an event. It comes back at once when all is known or there is no room to wait, else by [`Self::next`].
@@ -170,20 +242,39 @@ impl Enricher {
             _ => self.shared.cached(&key),
         };
         let users = self.shared.users.known(&event);
-        let wanted = Wanted {
+        let ancestors = self.wants_ancestors && self.shared.processes.fill(&mut event);
+        let owner = Owner::of(&event);
+        let mut wanted = Wanted {
             container: known_container.is_none()
                 && !matches!(judgement.id, ContainerId::Host | ContainerId::Unknown),
             users: users.is_none(),
+            ancestors,
         };
+        if (wanted.users || wanted.ancestors) && self.shared.turns.hangs(owner) {
+            // Waiting for it would be in vain.
+            self.stats.refused += 1;
+            (wanted.users, wanted.ancestors) = (false, false);
+        }
         let released = Released { event, found: known_container, users, late: wanted };
-        if wanted == Wanted::default() {
+        if wanted == Wanted::default() && !self.holder.is_taken(&key) {
             return Some(self.finish(released));
         }
-        let question = Box::new(released.event.clone());
-        match self.holder.hold(released) {
+        // Before anything else: its process may be about to end.
+        let pin = if wanted.users && owner != Owner::Host {
+            self.pins.pin(&released.event, &self.proc)
+        } else {
+            None
+        };
+        let event = Box::new(released.event.clone());
+        match self.holder.hold(key.clone(), released) {
             Ok(ticket) => {
                 self.stats.held += 1;
-                self.ask(ticket, question, judgement, &key, wanted);
+                if wanted.container && !self.ask_container(ticket, event.clone(), judgement.clone(), &key) {
+                    self.stats.refused += 1;
+                }
+                if wanted.users || wanted.ancestors {
+                    self.ask_inside(owner, Question { ticket, event, judgement, pin, wanted });
+                }
                 None
             }
             Err(released) => Some(self.overflow(*released)),
@@ -208,31 +299,20 @@ impl Enricher {
         EnrichStats { users_unreadable: self.shared.users.unreadable(), ..self.stats.clone() }
     }
 
-    fn ask(
-        &mut self,
-        ticket: Ticket,
-        event: Box<ExecEvent>,
-        judgement: Judgement,
-        key: &Key,
-        wanted: Wanted,
-    ) {
-        let mut refused = Vec::new();
-        if wanted.users {
-            let (shared, event) = (Arc::clone(&self.shared), event.clone());
-            let job = move || {
-                let users = shared.users.look_up(&event);
-                let _ = shared.answers.blocking_send((ticket, Answer::Users(users)));
-            };
-            if self.user_threads.try_run(job).is_err() {
-                refused.push("user names");
+    /// Asks the container's own processes and files. Whoever is refused waits to the bound and says so.
+    fn ask_inside(&mut self, owner: Owner, question: Question) {
+        let shared = Arc::clone(&self.shared);
+        let accepted = match self.shared.turns.join(owner, question) {
+            Joined::First => self.inside_threads.try_run(move || shared.answer(owner)).is_ok(),
+            Joined::Later => return,
+            Joined::Refused => {
+                self.stats.refused += 1;
+                return;
             }
-        }
-        if wanted.container && !self.ask_container(ticket, event, judgement, key) {
-            refused.push("container");
-        }
-        // Whoever is refused waits to the bound and says `timeout`: all threads hang.
-        if !refused.is_empty() {
-            log::debug!("all threads for lookups are taken: {}", refused.join(", "));
+        };
+        if !accepted {
+            self.stats.refused += 1;
+            self.shared.turns.give_up(owner);
         }
     }
 
@@ -275,6 +355,7 @@ impl Enricher {
     fn finish(&mut self, released: Released) -> ExecEvent {
         let Released { mut event, found, users, late } = released;
         self.stats.users_late += u64::from(late.users);
+        self.stats.ancestors_late += u64::from(late.ancestors);
         event.names = users.unwrap_or_else(|| without_files(&event));
         event.container.metadata = match (found, late.container) {
             (Some(found), is_late) => {

@@ -8,15 +8,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::bounded_read::{ReadError, read_proc};
+use super::{
+    bounded_read::{ReadError, read_proc},
+    proc_stat::{Stat, TICK_NS},
+};
 use crate::event::{Ancestor, ExecEvent};
 
 /// Bytes of a command line that are read.
 const CMDLINE_BYTES: usize = 64 * 1024;
-/// Bytes of `stat` and `status` that are read.
+/// Bytes of `status` that are read.
 const STATUS_BYTES: usize = 64 * 1024;
-/// Clock ticks of procfs per second (`USER_HZ`, the same on all architectures of interest).
-const TICK_NS: u64 = 10_000_000;
 
 /// A container's monitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,23 +62,15 @@ pub(super) fn find(event: &ExecEvent, proc: &Path) -> Option<Monitor> {
         };
         let folder = proc.join(ancestor.pid.to_string());
         // A process in a container can call itself what it likes; only one of the host's pid namespace is believed.
-        (is_same(ancestor, &folder).ok()? && is_of_host(&folder).ok()?).then_some(())?;
+        (is_same(ancestor, proc).ok()? && is_of_host(&folder).ok()?).then_some(())?;
         let cmdline = read_proc(&folder.join("cmdline"), CMDLINE_BYTES).ok()?;
         read(&arguments(&cmdline), &folder)
     })
 }
 
 /// Whether the process with this id is still the one of the record, and not a later one with the same number.
-fn is_same(ancestor: &Ancestor, folder: &Path) -> Result<bool, ReadError> {
-    let stat = read_proc(&folder.join("stat"), STATUS_BYTES)?;
-    Ok(start_ticks(&stat) == Some(ancestor.start_boot_ns / TICK_NS))
-}
-
-/// Field 22 of `stat`, counted behind the name, which may hold anything.
-fn start_ticks(stat: &[u8]) -> Option<u64> {
-    let behind_name = stat.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(&stat[behind_name + 1..]).ok()?;
-    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+fn is_same(ancestor: &Ancestor, proc: &Path) -> Result<bool, ReadError> {
+    Ok(Stat::read(proc, ancestor.pid)?.start_ticks == ancestor.start_boot_ns / TICK_NS)
 }
 
 /// Whether it has but one process id: it is in no nested pid namespace.
@@ -159,7 +152,7 @@ pub(super) fn is_plain(word: &str) -> bool {
 mod tests {
     use std::{fs, os::unix::fs::symlink, path::Path};
 
-    use super::{Monitor, find, is_plain, start_ticks};
+    use super::{Monitor, find, is_plain};
     use crate::{
         enrich::sample::{ancestor, container},
         event::{Ancestor, ExecEvent},
@@ -224,7 +217,9 @@ mod tests {
                 other => panic!("{other:?}"),
             })
         };
-        for options in ["--machine=web", "--machine web", "-M web", "-Mweb", "-D /srv/web", "--directory=/srv/web"] {
+        for options in
+            ["--machine=web", "--machine web", "-M web", "-Mweb", "-D /srv/web", "--directory=/srv/web"]
+        {
             assert_eq!(named(options).as_deref(), Some("web"), "{options}");
         }
         assert_eq!(named("--machine=../etc"), None);
@@ -253,14 +248,6 @@ mod tests {
         event.ancestors[1].start_boot_ns += 10_000_000;
         assert_eq!(find(&event, proc.path()), None);
         assert_eq!(find(&event, Path::new("/nowhere")), None);
-    }
-
-    #[test]
-    fn the_start_time_is_read_behind_any_name() {
-        let own = fs::read("/proc/self/stat").unwrap();
-        assert!(start_ticks(&own).is_some());
-        assert_eq!(start_ticks(b"1 (x"), None);
-        assert_eq!(start_ticks(b""), None);
     }
 
     #[test]

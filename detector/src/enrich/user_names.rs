@@ -1,13 +1,13 @@
 //! Names of users and groups, from the files of the container itself or of the host.
 //!
-//! A container's files are read through the root directory of one of its processes: the topmost one that is still
-//! there, because a process can change its own root to show other files. What the container may have put there (links
+//! A container's files are read through the root directory of one of its processes, which was opened when the event
+//! arrived: see `pin`. What the container may have put there (links
 //! out, fifos, devices, giants, a file system that never answers) must not do more harm than a missing name: see
 //! `bounded_read`, and `workers` for what hangs.
 
 use std::{
     collections::{HashMap, VecDeque},
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,6 +21,7 @@ use log::debug;
 use super::{
     account_files::NameTables,
     bounded_read::{Links, ReadError, open_place, read_below},
+    turns::Owner,
 };
 use crate::event::{Account, ExecEvent, Names};
 
@@ -33,23 +34,6 @@ const FRESH: Duration = Duration::from_secs(30);
 /// How long it is believed that an id has no name.
 const FRESH_MISS: Duration = Duration::from_secs(1);
 
-/// Whose files: a mount namespace, with the start of its pid namespace because its number is used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Owner {
-    Host,
-    Namespace(u32, u64),
-}
-
-impl Owner {
-    fn of(event: &ExecEvent) -> Self {
-        let namespaces = event.namespaces;
-        if namespaces.mnt == 0 || namespaces.mnt == namespaces.host_mnt {
-            return Self::Host;
-        }
-        Self::Namespace(namespaces.mnt, event.process.pidns_start_ns.unwrap_or(0))
-    }
-}
-
 struct Kept {
     tables: Arc<NameTables>,
     since: Instant,
@@ -57,7 +41,6 @@ struct Kept {
 
 /// Looks names up, and keeps the tables that it read.
 pub(super) struct UserLookup {
-    proc: PathBuf,
     host_root: PathBuf,
     kept: Mutex<(HashMap<Owner, Kept>, VecDeque<Owner>)>,
     unreadable: AtomicU64,
@@ -65,12 +48,7 @@ pub(super) struct UserLookup {
 
 impl UserLookup {
     pub(super) fn new(host_root: &Path) -> Self {
-        Self {
-            proc: host_root.join("proc"),
-            host_root: host_root.to_path_buf(),
-            kept: Mutex::default(),
-            unreadable: AtomicU64::new(0),
-        }
+        Self { host_root: host_root.to_path_buf(), kept: Mutex::default(), unreadable: AtomicU64::new(0) }
     }
 
     /// Files that were there and could not be used.
@@ -87,14 +65,15 @@ impl UserLookup {
         Some(names(event, &own, &*self.kept_tables(event, Owner::Host)?))
     }
 
-    /// The names of an event, from files where need be. May hang where a container's file system does.
-    pub(super) fn look_up(&self, event: &ExecEvent) -> Names {
+    /// The names of an event, from files where need be; `root` is the container's root directory, if there is one. May
+    /// hang where a container's file system does.
+    pub(super) fn look_up(&self, event: &ExecEvent, root: Option<BorrowedFd<'_>>) -> Names {
         let owner = Owner::of(event);
-        let own = self.kept_tables(event, owner).unwrap_or_else(|| self.read(event, owner));
+        let own = self.kept_tables(event, owner).unwrap_or_else(|| self.read(owner, root));
         if login_uid(event).is_none() {
             return names(event, &own, &NameTables::default());
         }
-        let host = self.kept_tables(event, Owner::Host).unwrap_or_else(|| self.read(event, Owner::Host));
+        let host = self.kept_tables(event, Owner::Host).unwrap_or_else(|| self.read(Owner::Host, None));
         names(event, &own, &host)
     }
 
@@ -108,14 +87,16 @@ impl UserLookup {
         (found.since.elapsed() < believed).then(|| Arc::clone(&found.tables))
     }
 
-    fn read(&self, event: &ExecEvent, owner: Owner) -> Arc<NameTables> {
-        let place = match owner {
-            Owner::Host => open_place(&self.host_root).ok(),
-            Owner::Namespace(mnt, _) => self.root_of(event, mnt),
+    fn read(&self, owner: Owner, root: Option<BorrowedFd<'_>>) -> Arc<NameTables> {
+        let [passwd, group] = match (owner, root) {
+            (Owner::Host, _) => match open_place(&self.host_root) {
+                Ok(place) => self.files(place.as_fd()),
+                Err(_) => return Arc::default(),
+            },
+            (Owner::Namespace(..), Some(root)) => self.files(root),
+            // Without a process left there is nothing to read, and nothing to remember.
+            (Owner::Namespace(..), None) => return Arc::default(),
         };
-        // Without a process left there is nothing to read, and nothing to remember.
-        let Some(place) = place else { return Arc::default() };
-        let [passwd, group] = ["/etc/passwd", "/etc/group"].map(|path| self.file(&place, path));
         let tables = Arc::new(NameTables::parse(&passwd, &group));
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = Kept { tables: Arc::clone(&tables), since: Instant::now() };
@@ -130,8 +111,12 @@ impl UserLookup {
         tables
     }
 
-    fn file(&self, place: &OwnedFd, path: &str) -> Vec<u8> {
-        match read_below(place.as_fd(), Path::new(path), Links::InRoot, FILE_BYTES) {
+    fn files(&self, place: BorrowedFd<'_>) -> [Vec<u8>; 2] {
+        ["/etc/passwd", "/etc/group"].map(|path| self.file(place, path))
+    }
+
+    fn file(&self, place: BorrowedFd<'_>, path: &str) -> Vec<u8> {
+        match read_below(place, Path::new(path), Links::InRoot, FILE_BYTES) {
             Ok(bytes) => bytes,
             // Images without any user are common.
             Err(ReadError::Absent) => Vec::new(),
@@ -141,22 +126,6 @@ impl UserLookup {
                 Vec::new()
             }
         }
-    }
-
-    /// The root directory of the topmost process that lives in this mount namespace.
-    fn root_of(&self, event: &ExecEvent, mnt: u32) -> Option<OwnedFd> {
-        let above = event.ancestors.iter().rev().map(|ancestor| ancestor.pid);
-        above.chain([event.process.pid]).find_map(|pid| {
-            let folder = self.proc.join(pid.to_string());
-            let is_there = || {
-                let link = std::fs::read_link(folder.join("ns/mnt")).ok()?;
-                (link.as_os_str() == format!("mnt:[{mnt}]").as_str()).then_some(())
-            };
-            is_there()?;
-            let root = open_place(&folder.join("root")).ok()?;
-            // The number may belong to another process by now; then what was opened may be another root.
-            is_there().map(|()| root)
-        })
     }
 }
 
@@ -211,7 +180,10 @@ mod tests {
 
     use super::UserLookup;
     use crate::{
-        enrich::sample::{ancestor, container, host},
+        enrich::{
+            pin::{Pin, Pins},
+            sample::{ancestor, container, host},
+        },
         event::{Account, ExecEvent, Names},
     };
 
@@ -241,6 +213,11 @@ mod tests {
             self.folder.path().join(path)
         }
 
+        fn look_up(&self, event: &ExecEvent) -> Names {
+            let pin = Pins::default().pin(event, &self.path("proc"));
+            self.users.look_up(event, pin.as_ref().map(Pin::root))
+        }
+
         fn with_accounts() -> Self {
             let world = Self::new();
             fs::write(world.path("c/etc/passwd"), "web:x:1000:33::/var/www:/bin/sh\n").unwrap();
@@ -268,7 +245,7 @@ mod tests {
     #[test]
     fn a_container_has_its_own_names() {
         let world = World::with_accounts();
-        let names = world.users.look_up(&event(1000, 33));
+        let names = world.look_up(&event(1000, 33));
         assert_eq!(names.user, Some(account("web", "/var/www", "/bin/sh")));
         assert_eq!((names.group.as_deref(), names.login), (Some(&b"www"[..]), None));
     }
@@ -278,21 +255,21 @@ mod tests {
         let world = World::with_accounts();
         let mut on_host = host();
         (on_host.credentials.inner, on_host.process.loginuid) = (Some((1000, 1000)), Some(1000));
-        let names = world.users.look_up(&on_host);
+        let names = world.look_up(&on_host);
         assert_eq!(names.user, Some(account("alice", "/home/alice", "/bin/zsh")));
         assert_eq!((names.group.as_deref(), &names.login), (Some(&b"staff"[..]), &names.user));
         let mut inside = event(1000, 33);
         inside.process.loginuid = Some(1000);
-        assert_eq!(world.users.look_up(&inside).login.unwrap().name, b"alice");
+        assert_eq!(world.look_up(&inside).login.unwrap().name, b"alice");
         inside.process.loginuid = Some(u32::MAX);
-        assert_eq!(world.users.look_up(&inside).login, None);
+        assert_eq!(world.look_up(&inside).login, None);
     }
 
     #[test]
     fn unknown_ids_have_no_name() {
         let world = World::new();
-        assert_eq!(world.users.look_up(&event(5, 6)), Names::default());
-        assert_eq!(world.users.look_up(&event(0, 0)), Names::default());
+        assert_eq!(world.look_up(&event(5, 6)), Names::default());
+        assert_eq!(world.look_up(&event(0, 0)), Names::default());
         assert_eq!(world.users.unreadable(), 0, "an image without users is no fault");
     }
 
@@ -301,12 +278,12 @@ mod tests {
         let world = World::with_accounts();
         let mut mapped = event(101_000, 100_033);
         (mapped.credentials.user_ns_level, mapped.credentials.inner) = (1, Some((1000, 33)));
-        assert_eq!(user(&world.users.look_up(&mapped)), Some("web"));
+        assert_eq!(user(&world.look_up(&mapped)), Some("web"));
         mapped.credentials.inner = Some((0, 0));
-        let root = world.users.look_up(&mapped);
+        let root = world.look_up(&mapped);
         assert_eq!((root.user, root.group), (Some(account("root", "/root", "<NA>")), Some(b"root".to_vec())));
         mapped.credentials.inner = None;
-        assert_eq!(world.users.look_up(&mapped), Names::default());
+        assert_eq!(world.look_up(&mapped), Names::default());
     }
 
     #[test]
@@ -318,7 +295,15 @@ mod tests {
         let mut below = event(1000, 33);
         below.ancestors.push(ancestor(4711, "init"));
         below.process.pid = 4712;
-        assert_eq!(user(&world.users.look_up(&below)), Some("web"));
+        assert_eq!(user(&world.look_up(&below)), Some("web"));
+    }
+
+    #[test]
+    fn a_root_that_was_opened_in_time_outlives_its_process() {
+        let world = World::with_accounts();
+        let pin = Pins::default().pin(&event(1000, 33), &world.path("proc")).unwrap();
+        fs::remove_dir_all(world.path("proc/4711")).unwrap();
+        assert_eq!(user(&world.users.look_up(&event(1000, 33), Some(pin.root()))), Some("web"));
     }
 
     #[test]
@@ -326,14 +311,14 @@ mod tests {
         let world = World::with_accounts();
         let mut other = event(1000, 33);
         other.namespaces.mnt = 8;
-        assert_eq!(user(&world.users.look_up(&other)), None);
+        assert_eq!(user(&world.look_up(&other)), None);
     }
 
     #[test]
     fn what_was_read_is_known_afterwards() {
         let world = World::with_accounts();
         assert_eq!(world.users.known(&event(1000, 33)), None);
-        let names = world.users.look_up(&event(1000, 33));
+        let names = world.look_up(&event(1000, 33));
         fs::remove_dir_all(world.path("proc/4711")).unwrap();
         assert_eq!(world.users.known(&event(1000, 33)), Some(names));
         let mut later = event(1000, 33);
@@ -344,7 +329,7 @@ mod tests {
     fn bad(make: impl Fn(&Path)) -> (Option<Account>, u64) {
         let world = World::new();
         make(&world.path("c/etc/passwd"));
-        (world.users.look_up(&event(1000, 33)).user, world.users.unreadable())
+        (world.look_up(&event(1000, 33)).user, world.users.unreadable())
     }
 
     #[test]
@@ -379,7 +364,7 @@ mod tests {
         }
         let world = World::new();
         symlink(world.path("etc/passwd"), world.path("c/etc/passwd")).unwrap();
-        assert_eq!(user(&world.users.look_up(&event(1000, 33))), None);
+        assert_eq!(user(&world.look_up(&event(1000, 33))), None);
         symlink("/etc/real", world.path("c/etc/group")).unwrap();
         fs::write(world.path("c/etc/real"), "www:x:33:\n").unwrap();
         assert_eq!(world.fresh_group().as_deref(), Some(&b"www"[..]), "a link inside is followed");
@@ -387,7 +372,9 @@ mod tests {
 
     impl World {
         fn fresh_group(&self) -> Option<Vec<u8>> {
-            UserLookup::new(self.folder.path()).look_up(&event(1000, 33)).group
+            let fresh = UserLookup::new(self.folder.path());
+            let pin = Pins::default().pin(&event(1000, 33), &self.path("proc"));
+            fresh.look_up(&event(1000, 33), pin.as_ref().map(Pin::root)).group
         }
     }
 }

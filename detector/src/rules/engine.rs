@@ -38,6 +38,8 @@ pub struct Engine {
     rules: Vec<Rule>,
     all_matching: bool,
     filter: KernelFilter,
+    ancestors: bool,
+    ancestor_environments: bool,
 }
 
 struct Rule {
@@ -55,8 +57,23 @@ impl Engine {
     #[must_use]
     pub fn new(rules: Vec<RuleParts>, all_matching: bool, extra_fields: &[&str]) -> Self {
         let rules: Vec<Rule> = rules.into_iter().map(|parts| Rule::new(parts, extra_fields)).collect();
-        let filter = KernelFilter::of(rules.iter().map(|rule| &rule.program), fields_of(&rules).into_iter());
-        Self { rules, all_matching, filter }
+        let fields = fields_of(&rules);
+        let filter = KernelFilter::of(rules.iter().map(|rule| &rule.program), fields.iter().copied());
+        let ancestors = fields.iter().any(|field| field.reads_ancestors());
+        let ancestor_environments = fields.iter().any(|field| field.reads_ancestor_environments());
+        Self { rules, all_matching, filter, ancestors, ancestor_environments }
+    }
+
+    /// Whether any rule looks at what records do not tell about ancestors: arguments, folders, files.
+    #[must_use]
+    pub fn reads_ancestors(&self) -> bool {
+        self.ancestors
+    }
+
+    /// Whether any rule looks at the environments of ancestors.
+    #[must_use]
+    pub fn reads_ancestor_environments(&self) -> bool {
+        self.ancestor_environments
     }
 
     /// What the kernel has to send for these rules.

@@ -152,15 +152,71 @@ async fn a_file_system_that_hangs_costs_the_bound_and_the_rest_is_there() {
     let mut enricher = world.enricher(|config| config.wait = Duration::from_secs(2));
     let (_keep, hang) = std::sync::mpsc::channel::<()>();
     let hang = std::sync::Arc::new(std::sync::Mutex::new(hang));
-    for _ in 0..super::USER_THREADS {
+    for _ in 0..super::INSIDE_THREADS_AT_MOST {
         let hang = std::sync::Arc::clone(&hang);
-        enricher.user_threads.try_run(move || drop(hang.lock().map(|hang| hang.recv()))).unwrap();
+        enricher.inside_threads.try_run(move || drop(hang.lock().map(|hang| hang.recv()))).unwrap();
     }
     let late = through(&mut enricher, event(&format!("/docker/{ID}"))).await;
     assert_eq!(user(&late), None);
     assert_eq!(late.container.facts().unwrap().name.as_deref(), Some("web"), "other threads read this");
     assert_eq!(late.container.metadata.state, MetadataState::Complete);
     assert_eq!(enricher.stats().users_late, 1);
+}
+
+#[tokio::test]
+async fn a_container_that_hangs_holds_up_no_other_and_in_the_end_not_even_itself() {
+    let world = World::new();
+    let mut enricher = world.enricher(|config| config.wait = Duration::from_millis(300));
+    let docker = || event(&format!("/docker/{ID}"));
+    // Its lookup has been begun and does not end.
+    let judgement = enricher.identifier.recognise(&docker());
+    let first = enricher.holder.hold(
+        super::Key::of(&docker(), &judgement.id),
+        super::Released { event: docker(), found: None, users: None, late: super::Wanted::default() },
+    );
+    let question = super::Question {
+        ticket: first.unwrap(),
+        event: Box::new(docker()),
+        judgement,
+        pin: None,
+        wanted: super::Wanted::default(),
+    };
+    let owner = super::Owner::of(&docker());
+    let _ = enricher.shared.turns.join(owner, question);
+    let _hangs = enricher.shared.turns.take(owner);
+    let mut on_host = host();
+    on_host.credentials.inner = Some((1000, 1000));
+    assert!(enricher.offer(docker()).is_none());
+    assert!(enricher.offer(on_host).is_none());
+    assert_eq!(user(&enricher.next().await), Some(&b"alice"[..]), "the host's does not wait for it");
+    while enricher.waiting() > 0 {
+        let _ = enricher.next().await;
+    }
+    assert_eq!(enricher.stats().users_late, 1);
+    let later = enricher.offer(docker()).expect("it does not wait again for what hangs");
+    assert_eq!((user(&later), enricher.stats().refused), (None, 1));
+    assert_eq!(later.container.metadata.state, MetadataState::Complete);
+}
+
+#[tokio::test]
+async fn events_of_one_container_keep_their_order_also_when_the_later_has_all_it_needs() {
+    let world = World::new();
+    let mut enricher = world.enricher(|_| ());
+    let mut numbers = Vec::new();
+    for number in 0..40 {
+        // Some wait for names that nobody has read yet, some for none at all.
+        let mut event = ExecEvent { number, ..event(&format!("/docker/{ID}")) };
+        if number % 2 == 1 {
+            event.credentials.inner = None;
+            event.credentials.user_ns_level = 1;
+        }
+        numbers.extend(enricher.offer(event).map(|event| event.number));
+        tokio::task::yield_now().await;
+    }
+    while enricher.waiting() > 0 {
+        numbers.push(enricher.next().await.number);
+    }
+    assert_eq!(numbers, (0..40).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -18,6 +18,16 @@ pub(super) static FIELDS: &[Entry] = &[
         "milliseconds from the last change of the executed file to its exec; below 0 when a clock was set back",
         |event, _| Some(Value::Signed(age_ms(event)?)),
     ),
+    Entry::signed(
+        "drop.inner_uid",
+        "effective uid as the process's own user namespace counts (user.uid is the kernel's); no value where it is not mapped",
+        |event, _| Some(Value::Signed(inner(event)?.0.into())),
+    ),
+    Entry::signed(
+        "drop.inner_gid",
+        "effective gid as the process's own user namespace counts (group.gid is the kernel's); no value where it is not mapped",
+        |event, _| Some(Value::Signed(inner(event)?.1.into())),
+    ),
     Entry::text(
         "drop.truncated",
         "parts of the record that were cut or could not be read, joined by commas",
@@ -36,6 +46,12 @@ pub(super) static FIELDS: &[Entry] = &[
         |event, _| Some(Value::owned(event.container.metadata.state.to_string())),
     ),
 ];
+
+/// Effective uid and gid as the process counts; in the initial user namespace the kernel's own.
+fn inner(event: &ExecEvent) -> Option<(u32, u32)> {
+    let credentials = &event.credentials;
+    credentials.inner.or((credentials.user_ns_level == 0).then_some((credentials.euid, credentials.egid)))
+}
 
 fn age_ms(event: &ExecEvent) -> Option<i64> {
     let (now, changed) = (i64::try_from(event.time_ns).ok()?, i64::try_from(event.file.ctime_ns?).ok()?);
@@ -66,6 +82,20 @@ mod tests {
         event.completeness.truncated = vec!["argv", "ancestor_exe", "ancestor_exe"];
         event.completeness.failed = vec!["cwd"];
         assert_eq!(value(&event, "drop.truncated").as_deref(), Some("argv,ancestor_exe,cwd"));
+    }
+
+    #[test]
+    fn in_a_user_namespace_ids_are_shown_as_it_counts() {
+        let mut event = example::exec();
+        (event.credentials.euid, event.credentials.egid) = (101_000, 100_033);
+        (event.credentials.user_ns_level, event.credentials.inner) = (1, Some((1000, 33)));
+        assert_eq!(value(&event, "user.uid").as_deref(), Some("101000"));
+        assert_eq!(value(&event, "drop.inner_uid").as_deref(), Some("1000"));
+        assert_eq!(value(&event, "drop.inner_gid").as_deref(), Some("33"));
+        event.credentials.inner = None;
+        assert!(null_in(&event, "drop.inner_uid"), "not mapped");
+        event.credentials.user_ns_level = 0;
+        assert_eq!(value(&event, "drop.inner_uid").as_deref(), Some("101000"));
     }
 
     #[test]

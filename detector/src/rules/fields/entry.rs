@@ -233,6 +233,28 @@ impl Field {
         }
     }
 
+    /// Whether its value is taken from the memory or procfs of ancestors, which no record carries.
+    #[must_use]
+    pub fn reads_ancestors(&self) -> bool {
+        let of_ancestors = matches!(
+            self.entry.name,
+            "proc.pexe"
+                | "proc.aexe"
+                | "proc.pexepath"
+                | "proc.aexepath"
+                | "proc.pcmdline"
+                | "proc.acmdline"
+                | "proc.aargs"
+        );
+        of_ancestors || self.reads_ancestor_environments()
+    }
+
+    /// Whether its value is taken from the environment of ancestors.
+    #[must_use]
+    pub fn reads_ancestor_environments(&self) -> bool {
+        self.entry.name == "proc.aenv"
+    }
+
     /// Kind of its values.
     #[must_use]
     pub fn value_type(&self) -> ValueType {
@@ -256,6 +278,22 @@ mod tests {
         assert!(!one.matches_any_ancestor());
         assert_eq!(one.values(&event).collect::<Vec<_>>(), [Value::text("containerd-shim")]);
         assert_eq!(lookup("proc.aname[9]").field().unwrap().values(&event).count(), 0);
+    }
+
+    #[test]
+    fn fields_of_the_memory_of_ancestors_are_told() {
+        for (written, expected) in [
+            ("proc.pcmdline", (true, false)),
+            ("proc.aargs[2]", (true, false)),
+            ("proc.aenv[PATH]", (true, true)),
+            ("proc.pname", (false, false)),
+            ("proc.aname[2]", (false, false)),
+            ("proc.cmdline", (false, false)),
+        ] {
+            let field = lookup(written);
+            let field = field.field().unwrap();
+            assert_eq!((field.reads_ancestors(), field.reads_ancestor_environments()), expected, "{written}");
+        }
     }
 
     #[test]
