@@ -16,6 +16,7 @@ pub mod enrich;
 pub mod event;
 pub mod exit_code;
 pub mod format;
+pub mod incident;
 pub mod inspect;
 pub mod kernel;
 pub mod output;

@@ -51,6 +51,8 @@ const ROOMS: &[Room] = &[
     // 5. The way out: format makes bytes, output knows nothing but bytes.
     Room { name: "format", rooms: Use(&["event", "alert", "telemetry"]), crates: &[] },
     Room { name: "output", rooms: Use(&["telemetry"]), crates: &[] },
+    // After the fact: alerts read back, away from the agent's way.
+    Room { name: "incident", rooms: Use(&["event"]), crates: &[] },
     // 6. The only room that knows all stages.
     Room { name: "pipeline", rooms: UseAll, crates: &[COMMON] },
     // 7. The edge: what a person types and reads. Flags become settings; settings know no flags.
