@@ -1,5 +1,7 @@
 //! Flags as typed. What they mean in the end is in `settings`.
 
+pub mod report;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -90,6 +92,8 @@ pub enum Command {
     },
     /// Prove on a private overlay that files are seen and judged right on this kernel; 0 when they are
     Selftest,
+    /// Make an incident report of alerts: what happened, what is known, what to do next
+    Report(report::ReportArgs),
     /// The other process of the self-test
     #[command(hide = true)]
     SelftestSandbox,

@@ -7,6 +7,7 @@
 //!
 //! Each room knows only what lies before it; `pipeline` alone knows them all. See ARCHITECTURE.md.
 
+pub mod afterwards;
 pub mod alert;
 pub mod cli;
 pub mod config;
@@ -23,6 +24,7 @@ pub mod output;
 pub mod pipeline;
 pub mod preflight;
 pub mod recording;
+pub mod report;
 pub mod rules;
 pub mod selftest;
 pub mod settings;

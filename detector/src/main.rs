@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use clap::Parser as _;
 use detector::{
+    afterwards,
     cli::{Cli, Command, Format},
     config,
     doctor::Diagnosis,
@@ -39,8 +40,8 @@ fn main() -> ExitCode {
         return selftest::play_in_sandbox();
     }
     start_log();
-    match settings(&cli).and_then(|settings| run(&cli, &settings)) {
-        Ok(()) => exit_code::SUCCESS,
+    match settings(&cli).and_then(|settings| run_command(&cli, &settings)) {
+        Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "Error: {error:#}");
             exit_code::FAILURE
@@ -72,6 +73,13 @@ fn settings(cli: &Cli) -> anyhow::Result<Settings> {
         settings.buffered_outputs = false;
     }
     Ok(settings)
+}
+
+fn run_command(cli: &Cli, settings: &Settings) -> anyhow::Result<ExitCode> {
+    if let Some(done) = cli.command.as_ref().and_then(|command| afterwards::run(command, settings)) {
+        return done;
+    }
+    run(cli, settings).map(|()| exit_code::SUCCESS)
 }
 
 fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {

@@ -69,6 +69,7 @@ pub struct Grouping {
 impl Grouping {
     /// Takes an alert in.
     pub fn add(&mut self, alert: PastAlert) {
+        let time_ns = alert.event_ns().map(|(ns, _)| ns);
         let key = key(&alert, self.incidents.len());
         let place = match self.places.get(&key) {
             Some(place) => *place,
@@ -92,12 +93,11 @@ impl Grouping {
         };
         if let Some(execution) = incident.executions.iter_mut().find(same) {
             execution.count += 1;
-            execution.last_ns = execution.last_ns.max(alert.time_ns);
+            execution.last_ns = execution.last_ns.max(time_ns);
         } else if incident.executions.len() == MAX_EXECUTIONS {
             incident.unlisted += 1;
         } else {
-            let last_ns = alert.time_ns;
-            incident.executions.push(Execution { first: alert, count: 1, last_ns });
+            incident.executions.push(Execution { first: alert, count: 1, last_ns: time_ns });
         }
     }
 

@@ -64,9 +64,7 @@ fn alert(mut map: Map<String, Value>, line: u64) -> PastAlert {
         (_, Some(output)) => (written, fields) = text_line::values(text_line::message(output)),
         _ => {}
     }
-    let time_ns = time_text.as_deref().and_then(text_line::time_ns).or_else(|| {
-        ["evt.time", "evt.time.iso8601", "evt.rawtime"].iter().find_map(|key| fields.time_ns(key))
-    });
+    let time_ns = time_text.as_deref().and_then(text_line::time_ns);
     let time_text = time_text.filter(|_| time_ns.is_none());
     PastAlert { written, line, time_ns, time_text, hostname, rule, priority, source, tags, output, fields }
 }
@@ -121,6 +119,9 @@ mod tests {
     fn without_a_time_the_event_tells_it() {
         let line = LINE.replace(r#""time":"2024-10-05T12:03:22.123456789Z""#, r#""time":"yesterday""#);
         let alert = &alerts(&line)[0];
-        assert_eq!((alert.time_ns, alert.time_text.as_deref()), (Some(7), None));
+        assert_eq!(
+            (alert.event_ns(), alert.time_text.as_deref()),
+            (Some((7, "evt.time")), Some("yesterday"))
+        );
     }
 }

@@ -20,7 +20,7 @@ pub struct PastAlert {
     pub written: Written,
     /// Line of the input that it begins on, from 1.
     pub line: u64,
-    /// Time of the event, nanoseconds since the epoch; text without a date has none.
+    /// Its time, nanoseconds since the epoch; text without a date has none.
     pub time_ns: Option<u64>,
     /// The time as it was written, where [`PastAlert::time_ns`] could not be made of it.
     pub time_text: Option<String>,
@@ -41,6 +41,14 @@ pub struct PastAlert {
 }
 
 impl PastAlert {
+    /// Time of the event with the name of what says it.
+    #[must_use]
+    pub fn event_ns(&self) -> Option<(u64, &'static str)> {
+        let field = |name| self.fields.time_ns(name).map(|ns| (ns, name));
+        let time = self.time_ns.map(|ns| (ns, "time"));
+        time.or_else(|| ["evt.time", "evt.time.iso8601", "evt.rawtime"].into_iter().find_map(field))
+    }
+
     /// Whether it is about the agent itself (lost events, metrics).
     #[must_use]
     pub fn is_internal(&self) -> bool {

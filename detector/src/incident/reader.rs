@@ -155,7 +155,10 @@ impl<R: BufRead> AlertReader<R> {
                     None => match text.find('{').map(|at| text[at..].as_bytes()) {
                         Some(object) if json::read(object, line, &mut alerts).is_ok() => {}
                         _ => {
-                            return Err(format!("neither JSON nor the text of an alert: {}", start_of(&text)));
+                            return Err(format!(
+                                "neither JSON nor the text of an alert: {}",
+                                start_of(&text)
+                            ));
                         }
                     },
                 }
@@ -193,12 +196,8 @@ mod tests {
 
     #[test]
     fn malformed_lines_are_skipped_and_counted_with_their_numbers() {
-        let input = format!(
-            "{}\n{{\"rule\"\n{}\nnonsense \u{1b}[2J\n\n{{}}\n{}",
-            alert("a"),
-            alert("b"),
-            alert("c")
-        );
+        let input =
+            format!("{}\n{{\"rule\"\n{}\nnonsense \u{1b}[2J\n\n{{}}\n{}", alert("a"), alert("b"), alert("c"));
         let (names, tally) = names(&input);
         assert_eq!(names, ["a", "b", "c"]);
         assert_eq!((tally.alerts, tally.malformed, tally.bytes), (3, 3, input.len() as u64));

@@ -142,12 +142,10 @@ fn take_apart(row: &str, tail: &[(&'static str, &'static str)]) -> Option<Fields
         fields.set(field, if value == "<NA>" { Value::Null } else { Value::from(value) });
     }
     // A label of the other tail inside a value means that this is not the layout.
-    let last_fixed = LABELS.len();
-    let has_tail = found.len() > last_fixed;
     let foreign = TAILS.iter().flat_map(|tail| tail.iter()).any(|(label, _)| {
         !all.iter().any(|(known, _)| known == label) && padded.contains(&format!(" {label}="))
     });
-    (has_tail && !foreign || !has_tail && !foreign).then_some(fields)
+    (!foreign).then_some(fields)
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ const ROOMS: &[Room] = &[
     Room { name: "output", rooms: Use(&["telemetry"]), crates: &[] },
     // After the fact: alerts read back, away from the agent's way.
     Room { name: "incident", rooms: Use(&["event"]), crates: &[] },
+    Room { name: "report", rooms: Use(&["event", "incident"]), crates: &[] },
+    Room { name: "afterwards", rooms: UseAll, crates: &[COMMON] },
     // 6. The only room that knows all stages.
     Room { name: "pipeline", rooms: UseAll, crates: &[COMMON] },
     // 7. The edge: what a person types and reads. Flags become settings; settings know no flags.

@@ -1,0 +1,20 @@
+//! Commands that work on alerts after the fact: they need no root and no kernel, and a running agent does not know of
+//! them. Here flags meet files; the work is done in the rooms `incident`, `report` and their neighbours.
+
+mod alerts;
+mod clock;
+mod progress;
+mod report;
+
+use std::process::ExitCode;
+
+use crate::{cli::Command, settings::Settings};
+
+/// Does what a command asks for; `None` for a command that is not of this kind.
+#[must_use]
+pub fn run(command: &Command, settings: &Settings) -> Option<anyhow::Result<ExitCode>> {
+    match command {
+        Command::Report(args) => Some(report::run(args, settings)),
+        _ => None,
+    }
+}

@@ -1,0 +1,150 @@
+//! `detector report`: alerts to a document.
+
+use std::{collections::VecDeque, fs, io::Write as _, path::Path, process::ExitCode};
+
+use anyhow::{Context as _, bail};
+
+use super::{alerts, clock};
+use crate::{
+    cli::report::{ReportArgs, ReportFormat},
+    exit_code,
+    incident::{Engine, Fact, Grouping, PastAlert, Sentence, Tally, time_words},
+    report::{Additions, Document, Format, incident, render},
+    settings::Settings,
+};
+
+/// Version of the JSON layout.
+const VERSION: u32 = 1;
+
+pub(super) fn run(args: &ReportArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let engine = engine(args.runtime.as_deref())?;
+    let inputs = alerts::inputs(&args.files, settings)?;
+    let mut grouping = Grouping::default();
+    let mut last: VecDeque<PastAlert> = VecDeque::new();
+    let mut left_out = 0_u64;
+    let tally = alerts::each(&inputs, |alert| {
+        if args.container.as_deref().is_some_and(|wanted| !concerns(&alert, wanted)) {
+            left_out += 1;
+            return;
+        }
+        match args.last {
+            None => grouping.add(alert),
+            Some(0) => left_out += 1,
+            Some(most) => {
+                if last.len() == most {
+                    last.pop_front();
+                    left_out += 1;
+                }
+                last.push_back(alert);
+            }
+        }
+    })?;
+    for alert in last {
+        grouping.add(alert);
+    }
+    let ungrouped = grouping.ungrouped;
+    let incidents = grouping.finish();
+    if incidents.is_empty() {
+        bail!("{}", nothing(&tally, args));
+    }
+    let reports = incidents.iter().filter_map(|found| {
+        let additions = Additions { engine, ..Additions::default() };
+        incident(found, additions)
+    });
+    let document = Document {
+        version: VERSION,
+        made: time_words::moment(clock::now_ns()),
+        notes: notes(&tally, left_out, ungrouped),
+        incidents: reports.collect(),
+    };
+    write(args, &render(&document, format(args)))?;
+    Ok(exit_code::SUCCESS)
+}
+
+fn engine(name: Option<&str>) -> anyhow::Result<Option<Engine>> {
+    let Some(name) = name else { return Ok(None) };
+    let known = Engine::named(name);
+    if known.is_none() {
+        bail!("--runtime {name}: known are docker, podman, crictl, ctr, nerdctl, lxc and machinectl");
+    }
+    Ok(known)
+}
+
+/// Whether an alert is about this container or pod.
+fn concerns(alert: &PastAlert, wanted: &str) -> bool {
+    let is = |field: &str| alert.fields.text(field) == Some(wanted);
+    let id = |field: &str| {
+        // Four letters of an id are what engines ask for at least; the alert may have the short form.
+        let matches = |id: &str| {
+            wanted.len() >= 4 && (id.starts_with(wanted) || id.len() >= 12 && wanted.starts_with(id))
+        };
+        alert.fields.text(field).is_some_and(matches)
+    };
+    is("container.name") || is("k8s.pod.name") || id("container.id") || id("container.full_id")
+}
+
+fn nothing(tally: &Tally, args: &ReportArgs) -> String {
+    if tally.alerts > 0 {
+        let wanted = args.container.as_deref().unwrap_or_default();
+        return format!("none of the {} alerts is of a container or pod `{wanted}`", tally.alerts);
+    }
+    match tally.skipped() {
+        Some(skipped) => format!("no alert was found; {skipped}"),
+        None => "no alert was found: the input is empty".to_owned(),
+    }
+}
+
+fn notes(tally: &Tally, left_out: u64, ungrouped: u64) -> Vec<Sentence> {
+    let count = |number: u64| Fact::new(number, "input").map(|number| number.to_string());
+    let mut notes = vec![Sentence::new("Alerts read: ").fact(&count(tally.alerts)).words(".")];
+    if left_out > 0 {
+        notes.push(Sentence::new("Left out as asked for: ").fact(&count(left_out)).words("."));
+    }
+    if tally.internal > 0 {
+        notes.push(
+            Sentence::new("Messages of the agent about itself, left out: ")
+                .fact(&count(tally.internal))
+                .words("."),
+        );
+    }
+    if ungrouped > 0 {
+        notes.push(
+            Sentence::new(
+                "Alerts of further containers that are not in this report, because there are too many: ",
+            )
+            .fact(&count(ungrouped))
+            .words("."),
+        );
+    }
+    if let Some(skipped) = tally.skipped() {
+        notes.push(Sentence::default().value(&Fact::new(skipped, "input")));
+    }
+    notes
+}
+
+fn format(args: &ReportArgs) -> Format {
+    let by_name = || match args.output.as_deref().and_then(Path::extension).and_then(|end| end.to_str()) {
+        Some("html" | "htm") => Format::Html,
+        Some("md" | "markdown") => Format::Markdown,
+        Some("json") => Format::Json,
+        _ => Format::Text,
+    };
+    match args.layout {
+        Some(ReportFormat::Markdown) => Format::Markdown,
+        Some(ReportFormat::Html) => Format::Html,
+        Some(ReportFormat::Json) => Format::Json,
+        Some(ReportFormat::Text) => Format::Text,
+        None => by_name(),
+    }
+}
+
+fn write(args: &ReportArgs, text: &str) -> anyhow::Result<()> {
+    match &args.output {
+        Some(path) => {
+            fs::write(path, text).with_context(|| format!("cannot write the report to {}", path.display()))
+        }
+        None => {
+            std::io::stdout().write_all(text.as_bytes()).context("cannot write the report to standard output")
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Nothing is stated that no field says, and nothing that stands in a field acts.
+
+use proptest::{prop_assert, proptest};
+use serde_json::{Map, Value, json};
+
+use super::{Additions, Block, Document, Format, IncidentReport, incident, render};
+use crate::incident::{AlertReader, Grouping, Incident, Sentence};
+
+const FORMATS: [Format; 4] = [Format::Markdown, Format::Html, Format::Json, Format::Text];
+
+/// An alert that has every field that reports look at; each text value occurs nowhere else.
+fn everything() -> Value {
+    serde_json::from_str(include_str!("everything.json")).unwrap()
+}
+
+fn report(alert: &Value) -> IncidentReport {
+    let incidents = read(&alert.to_string());
+    incident(&incidents[0], Additions::default()).unwrap()
+}
+
+fn read(text: &str) -> Vec<Incident> {
+    let mut reader = AlertReader::new("in", text.as_bytes());
+    let mut grouping = Grouping::default();
+    while let Some(alert) = reader.next_alert().unwrap() {
+        grouping.add(alert);
+    }
+    grouping.finish()
+}
+
+fn document(incident: IncidentReport) -> Document {
+    Document {
+        version: 1,
+        made: "2024-10-06 00:00:00 UTC".to_owned(),
+        notes: Vec::new(),
+        incidents: vec![incident],
+    }
+}
+
+/// All sentences, each with where it stands.
+fn sentences(report: &IncidentReport) -> Vec<(String, &Sentence)> {
+    let mut all: Vec<(String, &Sentence)> =
+        vec![("heading".to_owned(), &report.heading), ("place".to_owned(), &report.place)];
+    all.extend(report.summary.iter().map(|one| ("summary".to_owned(), one)));
+    for section in &report.sections {
+        for block in &section.blocks {
+            let mut add = |key: &str, one| all.push((format!("{} {key}", section.id), one));
+            match block {
+                Block::Paragraph { sentences } | Block::List { items: sentences } => {
+                    for one in sentences {
+                        add("", one);
+                    }
+                }
+                Block::Rows { rows } => rows.iter().for_each(|row| add(row.label, &row.value)),
+                Block::Timeline { moments } => {
+                    for moment in moments {
+                        add(moment.label, &moment.what);
+                    }
+                }
+                Block::Tree { nodes } => nodes.iter().for_each(|node| add("", &node.what)),
+                Block::Risk { risk } => risk.terms.iter().for_each(|term| add(term.key, &term.reason)),
+                Block::References { references } => references.iter().for_each(|one| add("", &one.what)),
+                Block::Steps { steps } => {
+                    for step in steps {
+                        add("", &step.purpose);
+                    }
+                }
+                Block::Code { .. } => {}
+            }
+        }
+    }
+    all
+}
+
+fn fields(alert: &Value) -> Vec<String> {
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let mut all = names(&alert["output_fields"]);
+    all.extend(names(alert).into_iter().filter(|name| name != "output_fields" && name != "source"));
+    all
+}
+
+fn slot<'a>(alert: &'a mut Value, field: &str) -> &'a mut Map<String, Value> {
+    let inner = alert["output_fields"].as_object().unwrap().contains_key(field);
+    let place = if inner { &mut alert["output_fields"] } else { alert };
+    place.as_object_mut().unwrap()
+}
+
+#[test]
+fn a_field_that_is_gone_is_stated_by_no_sentence_and_in_no_format() {
+    let whole = everything();
+    for field in fields(&whole) {
+        let mut alert = whole.clone();
+        let gone = match slot(&mut alert, &field).remove(&field) {
+            Some(Value::String(text)) => text,
+            Some(other) => other.to_string(),
+            None => unreachable!("{field} was listed"),
+        };
+        // A report needs a rule's name to know an alert by.
+        if field == "rule" {
+            continue;
+        }
+        let report = report(&alert);
+        for (place, sentence) in sentences(&report) {
+            assert!(
+                !sentence.from.contains(&field),
+                "{field} is gone, and {place} says: {}",
+                sentence.text()
+            );
+        }
+        // Values that are unique as texts; the others are held by the sentence's sources above.
+        let telling =
+            gone.contains("mark") || gone.len() >= 6 && gone.bytes().all(|byte| byte.is_ascii_digit());
+        // The short id is the beginning of the long one.
+        let repeated = ["container.id", "evt.time"].contains(&field.as_str());
+        if telling && !repeated {
+            let document = document(report);
+            for format in FORMATS {
+                let text = render(&document, format);
+                assert!(!text.contains(&gone), "{field} is gone, and {format:?} shows {gone}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sentence_depends_on_the_fields_that_it_names_and_on_no_other() {
+    let whole = everything();
+    let before = report(&whole);
+    for field in fields(&whole).into_iter().filter(|field| field != "tags") {
+        let mut alert = whole.clone();
+        let place = slot(&mut alert, &field);
+        let changed = match &place[&field] {
+            Value::Bool(truth) => json!(!truth),
+            Value::Number(number) => json!(number.as_u64().unwrap() + 60_000_000_000),
+            Value::String(text) if field == "time" => json!(text.replace("12:03", "13:07")),
+            Value::String(text) => json!(format!("{text}x")),
+            other => other.clone(),
+        };
+        place.insert(field.clone(), changed);
+        let after = report(&alert);
+        // A sentence that does not name the field stays, or gives way to one that does.
+        for (one, other, what) in [(&before, &after, "went away"), (&after, &before, "appeared")] {
+            let others = sentences(other);
+            for (place, sentence) in sentences(one) {
+                let stays = others.iter().any(|(there, found)| *there == place && *found == sentence);
+                let gives_way =
+                    others.iter().any(|(there, found)| *there == place && found.from.contains(&field));
+                assert!(
+                    sentence.from.contains(&field) || stays || gives_way,
+                    "{field} changed, and a sentence that does not name it {what} ({place}): {}",
+                    sentence.text()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_summary_reads_like_a_sentence() {
+    let report = report(&everything());
+    assert_eq!(
+        report.summary[0].text(),
+        "3 ms after its last change, \"/scriptmark\" was executed as user \"usermark\" in container \"ctrmark\", whose \
+         image is \"repomark\" with tag \"tagmark\", of pod \"podmark\" in namespace \"nsmark\" on host \"hostmark\"."
+    );
+    assert_eq!(
+        report.summary[2].text(),
+        "It was written by \"bycommmark\" with the command line \"bycmdmark -o\", which ran in: \"wheremark\", by way of the \
+         package manager \"viamark\"."
+    );
+}
+
+#[test]
+fn an_empty_alert_is_a_report_of_what_is_not_known() {
+    let report = report(&json!({"rule": "R", "output_fields": {}}));
+    assert_eq!(
+        report.summary[0].text(),
+        "A file whose path is unknown was executed by a user that is not known in a container that is not named."
+    );
+    let html = render(&document(report), Format::Html);
+    assert!(html.contains("No point in time is known"), "{html}");
+}
+
+#[test]
+fn every_section_of_the_issue_is_there() {
+    let report = report(&everything());
+    let ids: Vec<&str> = report.sections.iter().map(|section| section.id).collect();
+    assert_eq!(
+        ids,
+        [
+            "event",
+            "timeline",
+            "process",
+            "container",
+            "file",
+            "knowledge",
+            "risk",
+            "references",
+            "check",
+            "keep",
+            "contain",
+            "alert"
+        ]
+    );
+}
+
+/// Every text of the alert becomes `value`.
+fn filled(value: &str) -> Value {
+    let mut alert = everything();
+    let fill = |map: &mut Map<String, Value>| {
+        for (key, slot) in map.iter_mut() {
+            if slot.is_string() && key != "time" {
+                *slot = json!(value);
+            }
+        }
+    };
+    fill(alert["output_fields"].as_object_mut().unwrap());
+    fill(alert.as_object_mut().unwrap());
+    alert["tags"] = json!([value, format!("PCI_DSS_{value}"), format!("T1{value}")]);
+    alert["output_fields"][format!("drop.elf.{value}")] = json!(value);
+    alert
+}
+
+/// Tags of the page itself.
+const TAGS: [&str; 48] = [
+    "html",
+    "head",
+    "meta",
+    "title",
+    "style",
+    "body",
+    "header",
+    "p",
+    "span",
+    "main",
+    "article",
+    "h1",
+    "h2",
+    "code",
+    "em",
+    "div",
+    "nav",
+    "ul",
+    "ol",
+    "li",
+    "a",
+    "section",
+    "dl",
+    "dt",
+    "dd",
+    "small",
+    "figure",
+    "svg",
+    "line",
+    "circle",
+    "text",
+    "rect",
+    "time",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "pre",
+    "details",
+    "summary",
+    "!DOCTYPE",
+    "/html",
+    "/head",
+    "strong",
+    "figcaption",
+    "bdi",
+];
+
+fn is_inert(value: &str) -> Result<(), String> {
+    let document = document(report(&filled(value)));
+    let fail =
+        |what: &str, text: &str| Err(format!("{what}: {}", text.chars().take(200).collect::<String>()));
+    let html = render(&document, Format::Html);
+    for piece in html.split('<').skip(1) {
+        let tag: String = piece
+            .trim_start_matches('/')
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || *c == '!')
+            .collect();
+        if !TAGS.contains(&tag.as_str()) {
+            return fail("a tag of its own", piece);
+        }
+        let inside = piece.split('>').next().unwrap_or_default();
+        if inside
+            .split('"')
+            .step_by(2)
+            .any(|outside| outside.contains(" on") || outside.contains("javascript:"))
+        {
+            return fail("an attribute of its own", piece);
+        }
+    }
+    for format in FORMATS {
+        let text = render(&document, format);
+        if let Some(hidden) = text.chars().find(|c| *c != '\n' && crate::incident::inert::is_hidden(*c)) {
+            return fail(&format!("{format:?} lets {hidden:?} through"), value);
+        }
+    }
+    let json = render(&document, Format::Json);
+    if serde_json::from_str::<Value>(&json).is_err() {
+        return fail("no JSON", &json);
+    }
+    let markdown = render(&document, Format::Markdown);
+    let bare = outside_of_code(&markdown);
+    if ["<script", "](", "![", "<img", "&#"].iter().any(|mark| bare.contains(mark)) {
+        return fail("Markdown outside of code", &bare);
+    }
+    Ok(())
+}
+
+/// Markdown with its code spans and blocks taken out, as `CommonMark` finds them.
+fn outside_of_code(markdown: &str) -> String {
+    let mut bare = String::new();
+    let mut fence: Option<usize> = None;
+    for line in markdown.lines() {
+        let ticks = line.len() - line.trim_start_matches('`').len();
+        match fence {
+            Some(length) if ticks >= length && line.trim_start_matches('`').is_empty() => fence = None,
+            Some(_) => {}
+            None if ticks >= 3 && !line[ticks..].contains('`') => fence = Some(ticks),
+            None => {
+                let mut rest = line;
+                while let Some(start) = rest.find('`') {
+                    bare.push_str(&rest[..start]);
+                    let run = rest[start..].len() - rest[start..].trim_start_matches('`').len();
+                    let behind = &rest[start + run..];
+                    let mut at = 0;
+                    let end = loop {
+                        let Some(next) = behind[at..].find('`') else { break None };
+                        let length =
+                            behind[at + next..].len() - behind[at + next..].trim_start_matches('`').len();
+                        if length == run {
+                            break Some(at + next + length);
+                        }
+                        at += next + length;
+                    };
+                    rest = end.map_or("", |end| &behind[end..]);
+                }
+                bare.push_str(rest);
+                bare.push('\n');
+            }
+        }
+    }
+    bare
+}
+
+#[test]
+fn known_attacks_are_inert() {
+    for value in [
+        "<script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>",
+        "</style><svg onload=alert(1)>",
+        "`</code><b>x",
+        "```\n# heading\n[x](javascript:alert(1))",
+        "``` ![x](http://h/x)",
+        "\u{1b}]0;title\u{7}\u{1b}[2J",
+        "\u{202e}gpj.exe\u{2066}",
+        "a\r\nb\0c",
+        "$(reboot) `reboot` ; reboot",
+        "--> <!-- ",
+        "& &amp; &lt;",
+        "",
+        " ",
+    ] {
+        is_inert(value).unwrap_or_else(|why| panic!("{value:?}: {why}"));
+    }
+}
+
+proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(48))]
+    #[test]
+    fn any_value_is_inert(value in "[<>\"'`&;$()!\\[\\]\\\\|*_#a-c\u{1b}\u{202e}\u{9b}\n\r\t\u{0} -]{0,24}") {
+        let found = is_inert(&value);
+        prop_assert!(found.is_ok(), "{value:?}: {found:?}");
+    }
+}
