@@ -16,12 +16,14 @@ pub enum Counter {
     Unreadable = 3,
     /// Records sent with at least one truncated section.
     Truncated = 4,
+    /// Records that only the second copy of the program sent: the kernel had kept the exec from the first.
+    SecondLook = 5,
 }
 
 impl Counter {
     /// All counters, in slot order.
-    pub const ALL: [Self; 5] =
-        [Self::Sent, Self::RingFull, Self::NoScratch, Self::Unreadable, Self::Truncated];
+    pub const ALL: [Self; 6] =
+        [Self::Sent, Self::RingFull, Self::NoScratch, Self::Unreadable, Self::Truncated, Self::SecondLook];
 
     /// The name shown to users.
     #[must_use]
@@ -32,6 +34,7 @@ impl Counter {
             Self::NoScratch => "no_scratch",
             Self::Unreadable => "unreadable",
             Self::Truncated => "truncated",
+            Self::SecondLook => "second_look",
         }
     }
 }

@@ -144,6 +144,10 @@ kernel_offsets! {
     task_min_flt,
     /// `task_struct.maj_flt`
     task_maj_flt,
+    /// `task_struct.self_exec_id`
+    task_self_exec_id,
+    /// `task_struct.migration_disabled`: tells how the kernel runs programs on tracepoints.
+    task_migration_disabled,
     /// `mm_struct.arg_start`
     mm_arg_start,
     /// `mm_struct.arg_end`

@@ -6,10 +6,9 @@
 pub mod abi_version;
 pub mod counters;
 pub mod exe_flags;
+pub mod kernel_functions;
 pub mod kernel_offsets;
 pub mod limits;
-#[cfg(feature = "user")]
-mod pod;
 pub mod record;
 pub mod settings;
 

@@ -32,7 +32,9 @@ pub const ID_MAP_EXTENTS: usize = 5;
 /// Bytes for the variable part of a record. One per-CPU scratch value (fixed part and this) stays below the
 /// kernel's bound of 32 KiB for per-CPU map values.
 pub const TAIL_BYTES: usize = 24 * 1024;
+/// Execs that the first copy of the program can have marked as seen at a time; see the kernel side's `mark`.
+pub const MARKS: u32 = 1024;
 /// Bytes of the ring buffer between kernel and agent.
 pub const RING_BYTES: u32 = 4 * 1024 * 1024;
-/// Terms of the kernel filter: a disjunction of so many conjunctions.
+/// Terms that the rules are boiled down to for the kernel's filter: a disjunction of so many conjunctions.
 pub const FILTER_TERMS: usize = 8;

@@ -25,10 +25,9 @@ use crate::{
     settings::offset,
 };
 
-/// Fills the whole record except its header.
+/// Fills the whole record except its header; `known` holds the bits that the caller knows.
 #[inline(always)]
 pub(crate) fn exec(scratch: &mut Scratch, task: Address, old_tid: u32, bprm: Address) {
-    scratch.record.known = 0;
     scratch.record.sections = [Section { offset: 0, len: 0, status: 0, same_as: 0 }; SECTIONS];
     scratch.work.used = 0;
     scratch.work.truncated = 0;

@@ -1,45 +1,31 @@
-//! Decides in the kernel whether any loaded rule can want this exec. Order of work: what the file alone tells comes
-//! first, because it rejects nearly every exec; the task is looked at only when the file leaves a term possible.
+//! Decides in the kernel whether any loaded rule can want this exec. What the file alone tells comes first, because it
+//! rejects nearly every exec; the task is looked at only when that makes a difference.
 
-use detector_common::{limits::FILTER_TERMS, settings::predicate};
+use detector_common::settings::predicate;
 
-use crate::settings::setting;
+use crate::{capture::task, kernel_read::Address, settings::setting};
 
-/// Whether some term is met by `facts`, looking only at the predicates in `decided`.
+/// The four answers for one kind of file: a bit for each combination of what the task can add.
+const ANY_TASK: u64 = 1 | IN_CONTAINER | WITH_TTY | IN_CONTAINER << predicate::TTY;
+const IN_CONTAINER: u64 = 1 << predicate::CONTAINER_LIKE;
+const WITH_TTY: u64 = 1 << predicate::TTY;
+
+/// Whether an exec of a file with these predicates is wanted.
 #[inline(always)]
-pub(crate) fn possible(facts: u32, decided: u32) -> bool {
-    // Where the layer could not be told no term may be refused for it: could-not-tell is not innocent.
-    let decided = if facts & predicate::LAYER_UNKNOWN != 0 {
-        decided & !(predicate::OVERLAY | predicate::UPPER_LAYER)
-    } else {
-        decided
-    };
-    let count = setting!(term_count) as usize;
-    let mut index = 0;
-    while index < FILTER_TERMS {
-        if index >= count {
-            return false;
-        }
-        let mask = setting!(terms[index].mask) & decided;
-        let value = setting!(terms[index].value) & decided;
-        if facts & mask == value {
-            return true;
-        }
-        index += 1;
+pub(crate) fn wants(file: u32, task: Address) -> bool {
+    let answers = setting!(wanted) >> file & ANY_TASK;
+    if answers == 0 {
+        return false;
     }
-    false
-}
-
-/// Whether any term looks at one of these predicates.
-#[inline(always)]
-pub(crate) fn looks_at(predicates: u32) -> bool {
-    let count = setting!(term_count) as usize;
-    let mut index = 0;
-    while index < FILTER_TERMS && index < count {
-        if setting!(terms[index].mask) & predicates != 0 {
-            return true;
-        }
-        index += 1;
+    if answers == ANY_TASK {
+        return true;
     }
-    false
+    let mut facts = 0;
+    if (answers ^ answers >> predicate::CONTAINER_LIKE) & (1 | WITH_TTY) != 0 {
+        facts |= task::container_like(task);
+    }
+    if (answers ^ answers >> predicate::TTY) & (1 | IN_CONTAINER) != 0 {
+        facts |= task::with_tty(task);
+    }
+    answers >> facts & 1 != 0
 }

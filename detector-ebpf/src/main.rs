@@ -9,6 +9,8 @@ mod filter;
 mod hooks;
 mod kernel_read;
 mod maps;
+mod mark;
+mod preemption;
 mod settings;
 mod tail;
 

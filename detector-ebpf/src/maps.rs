@@ -2,15 +2,19 @@
 
 use aya_ebpf::{
     macros::map,
-    maps::{PerCpuArray, RingBuf},
+    maps::{Array, PerCpuArray, RingBuf},
 };
 use detector_common::{
     counters::Counter,
-    limits::{ANCESTOR_EXES, RING_BYTES, TAIL_BYTES},
+    limits::{ANCESTOR_EXES, MARKS as MARK_COUNT, RING_BYTES, TAIL_BYTES},
     record::exec::ExecRecord,
 };
 
-use crate::capture::{executable::Executable, path::Place};
+use crate::{
+    capture::{executable::Executable, path::Place},
+    hooks::sched_process_exec::Copy,
+    mark::ExecName,
+};
 
 /// Where a record is put together: the BPF stack has 512 bytes.
 #[repr(C)]
@@ -50,20 +54,32 @@ unsafe impl Sync for Scratch {}
 #[map]
 pub(crate) static RECORDS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 
+/// One for each copy of the program; user space makes one only where the second is not attached.
 #[map]
-static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(2, 0);
+
+/// See [`crate::mark`].
+#[map]
+static MARKS: Array<ExecName> = Array::with_max_entries(MARK_COUNT, 0);
 
 /// One slot per [`Counter`].
 #[map]
 static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::ALL.len() as u32, 0);
 
-/// This CPU's scratch space. Tracepoint programs do not nest on one CPU, so it has one user at a time.
+/// This CPU's scratch space of one copy of the program. The kernel runs no program twice at a time on one CPU, so it
+/// has one user.
 #[inline(always)]
-pub(crate) fn scratch() -> Option<&'static mut Scratch> {
-    let pointer = SCRATCH.get_ptr_mut(0)?;
-    // SAFETY: the map holds one zero-initialised Scratch per CPU, all bit patterns of which are valid, and the
+pub(crate) fn scratch(copy: Copy) -> Option<&'static mut Scratch> {
+    let pointer = SCRATCH.get_ptr_mut(copy as u32)?;
+    // SAFETY: the map holds a zero-initialised Scratch per CPU and copy, all bit patterns of which are valid, and the
     // kernel disables migration while the program runs.
     Some(unsafe { &mut *pointer })
+}
+
+/// The place for a mark.
+#[inline(always)]
+pub(crate) fn mark(slot: u32) -> Option<*mut ExecName> {
+    MARKS.get_ptr_mut(slot)
 }
 
 /// Adds one to a counter of this CPU.

@@ -1,18 +1,29 @@
-//! Read-only globals that user space writes before load. They are frozen, so the verifier sees constants and cuts
-//! away what this kernel or these rules do not need.
+//! Globals that user space writes. The offsets are read-only and frozen before load, so the verifier sees constants and
+//! cuts away what this kernel does not have; the settings can be changed while the hooks run.
 
-use detector_common::{
-    kernel_offsets::KernelOffsets,
-    limits::FILTER_TERMS,
-    settings::{FilterTerm, Settings},
-};
+use core::cell::UnsafeCell;
+
+use detector_common::{kernel_offsets::KernelOffsets, settings::Settings};
 
 #[unsafe(no_mangle)]
 pub(crate) static OFFSETS: KernelOffsets = KernelOffsets::NONE;
 
+/// 1 when both copies of the program are attached.
 #[unsafe(no_mangle)]
-pub(crate) static SETTINGS: Settings =
-    Settings { terms: [FilterTerm { mask: 0, value: 0 }; FILTER_TERMS], term_count: 0, want_env: 0 };
+pub(crate) static SECOND_ATTACHED: u32 = 0;
+
+/// In a map of their own, which user space maps into its memory.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".data.settings")]
+pub(crate) static SETTINGS: Changeable<Settings> =
+    Changeable(UnsafeCell::new(Settings { wanted: 0, want_env: 0, reserved: 0 }));
+
+/// What user space may change at any time.
+#[repr(transparent)]
+pub(crate) struct Changeable<T>(pub(crate) UnsafeCell<T>);
+
+// SAFETY: only read here, one whole word at a time.
+unsafe impl<T> Sync for Changeable<T> {}
 
 /// One entry of the offset table: `offset!(inode_sb)`.
 macro_rules! offset {
@@ -24,10 +35,17 @@ macro_rules! offset {
 
 /// One setting: `setting!(want_env)`.
 macro_rules! setting {
-    ($($path:tt)+) => {{
-        // SAFETY: as for offset!.
-        unsafe { core::ptr::read_volatile(core::ptr::addr_of!($crate::settings::SETTINGS.$($path)+)) }
+    ($name:ident) => {{
+        // SAFETY: the static lives for ever, and the member is a word of its own; volatile because user space changes it.
+        unsafe { core::ptr::read_volatile(core::ptr::addr_of!((*$crate::settings::SETTINGS.0.get()).$name)) }
     }};
+}
+
+/// Whether both copies of the program are attached.
+#[inline(always)]
+pub(crate) fn second_attached() -> bool {
+    // SAFETY: as for offset!.
+    unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SECOND_ATTACHED)) != 0 }
 }
 
 pub(crate) use {offset, setting};

@@ -2,13 +2,19 @@
 //! hooks, and reads their records and counters.
 
 pub mod attach_plan;
+mod bpf_call;
 pub mod btf;
 mod counters;
+mod duplicates;
 mod error;
 pub mod hook_probes;
 mod host;
+mod instruction;
+mod live_settings;
 mod load;
+mod object;
 pub mod offsets;
+mod preemption;
 mod ring;
 
 pub use counters::{Counters, Loss};

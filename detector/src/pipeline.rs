@@ -7,7 +7,7 @@ mod replay;
 
 use std::{io, path::PathBuf, time::Duration};
 
-use detector_common::{counters::Counter, limits::FILTER_TERMS, settings::Settings as KernelSettings};
+use detector_common::{counters::Counter, settings::Settings as KernelSettings};
 pub use judge::{Judge, Line};
 use log::{error, info, warn};
 use record_keeper::RecordKeeper;
@@ -127,13 +127,10 @@ fn load_rules(settings: &Settings) -> Result<Engine, RulesError> {
 }
 
 fn load_options(filter: &KernelFilter, settings: &Settings) -> LoadOptions {
-    let mut kernel = KernelSettings { want_env: u32::from(filter.environment), ..KernelSettings::default() };
-    for (term, wanted) in kernel.terms.iter_mut().zip(&filter.terms) {
-        *term = *wanted;
-        kernel.term_count += 1;
+    LoadOptions {
+        settings: KernelSettings::of(&filter.terms, filter.environment),
+        kernel_log: settings.kernel_log,
     }
-    debug_assert!(filter.terms.len() <= FILTER_TERMS, "the filter is made to fit");
-    LoadOptions { settings: kernel, kernel_log: settings.kernel_log }
 }
 
 fn report(stages: &Stages<'_>, counters: &Counters, missed: Option<u64>) {

@@ -90,7 +90,5 @@ async fn prove() -> Result<Report, SelftestError> {
 /// Files of overlays, run in another mount or pid namespace than the host's: few on any host, and the three of the test.
 fn only_container_overlays() -> KernelSettings {
     let both = predicate::OVERLAY | predicate::CONTAINER_LIKE;
-    let mut settings = KernelSettings { term_count: 1, ..KernelSettings::default() };
-    settings.terms[0] = FilterTerm { mask: both, value: both };
-    settings
+    KernelSettings::of(&[FilterTerm { mask: both, value: both }], false)
 }

@@ -62,6 +62,8 @@ pub mod known {
     pub const RSS: u64 = 1 << 13;
     /// Number of open descriptors.
     pub const FD_OPEN: u64 = 1 << 14;
+    /// No fact: the record is from the second copy of the program, because the first had not marked the exec as seen.
+    pub const SECOND_LOOK: u64 = 1 << 15;
 }
 
 /// Ids of a task, from `task_struct`, `signal_struct` and `struct pid`.
@@ -72,6 +74,9 @@ pub struct TaskFacts {
     pub start_boot_ns: u64,
     /// Start of the pid namespace's init, `CLOCK_BOOTTIME` nanoseconds.
     pub pidns_init_start_boot_ns: u64,
+    /// How often the process has executed (`task_struct.self_exec_id`): with `pid` and `start_boot_ns` it names this
+    /// exec and no other. 0 = the kernel does not tell.
+    pub exec_id: u64,
     /// Process id (tgid) in the initial pid namespace.
     pub pid: u32,
     /// Thread id before the exec (`old_pid`): differs from `pid` when a thread called execve.

@@ -8,7 +8,6 @@ use detector_common::{
 
 use crate::{
     capture::namespaces,
-    filter,
     kernel_read::{Address, Fault, copy, embedded, follow, read},
     settings::offset,
 };
@@ -78,18 +77,17 @@ pub(crate) fn outermost_id(number: &mut u32, signal: Address, member: u32) {
     }
 }
 
-/// What the filter can ask about a task. Asked for only what some term looks at.
+/// [`predicate::CONTAINER_LIKE`] or 0.
 #[inline(always)]
-pub(crate) fn predicates(task: Address) -> u32 {
-    let mut facts = 0;
-    if filter::looks_at(predicate::CONTAINER_LIKE) && namespaces::container_like(task) {
-        facts |= predicate::CONTAINER_LIKE;
-    }
-    // An unreadable terminal counts as one: could-not-tell must not hide an exec from a rule that wants it.
-    if filter::looks_at(predicate::TTY) && tty(task).unwrap_or(u32::MAX) != 0 {
-        facts |= predicate::TTY;
-    }
-    facts
+pub(crate) fn container_like(task: Address) -> u32 {
+    if namespaces::container_like(task) { predicate::CONTAINER_LIKE } else { 0 }
+}
+
+/// [`predicate::TTY`] or 0. An unreadable terminal counts as one: could-not-tell must not hide an exec from a rule that
+/// wants it.
+#[inline(always)]
+pub(crate) fn with_tty(task: Address) -> u32 {
+    if tty(task).unwrap_or(u32::MAX) != 0 { predicate::TTY } else { 0 }
 }
 
 /// Controlling terminal as `new_encode_dev`; 0 = none.
@@ -125,6 +123,8 @@ pub(crate) fn capture(record: &mut ExecRecord, task: Address, old_tid: u32, bprm
     if let Ok(leader) = follow(task, offset!(task_group_leader)) {
         copy(&mut facts.start_boot_ns, leader, offset!(task_start_boottime));
     }
+    facts.exec_id = 0;
+    copy(&mut facts.exec_id, task, offset!(task_self_exec_id));
     facts.loginuid = u32::MAX;
     facts.session_id = u32::MAX;
     if copy(&mut facts.loginuid, task, offset!(task_loginuid)) {

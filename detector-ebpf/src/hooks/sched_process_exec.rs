@@ -6,45 +6,69 @@ use aya_log_ebpf::debug;
 use detector_common::{
     ABI_VERSION,
     counters::Counter,
-    record::{RecordHeader, RecordKind},
-    settings::predicate,
+    record::{RecordHeader, RecordKind, exec::known},
 };
 
 use crate::{
-    capture::{self, executable::Executable, task},
+    capture::{self, executable::Executable},
     emit::emit,
     filter,
     kernel_read::{Address, Fault, follow},
     maps::{count, scratch},
-    settings::offset,
+    mark,
+    preemption::undisturbed,
+    settings::{offset, second_attached},
 };
 
+/// Which of the two copies of the program runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Copy {
+    /// Sees every exec but those that the kernel keeps from it.
+    First = 0,
+    /// Attached only where the kernel does that; sees to the execs that the first has not marked.
+    Second = 1,
+}
+
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
-fn sched_process_exec(ctx: RawTracePointContext) -> i32 {
-    if try_exec(&ctx).is_err() {
-        count(Counter::Unreadable);
-    }
+fn detector_exec(ctx: RawTracePointContext) -> i32 {
+    hook(&ctx, Copy::First)
+}
+
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+fn detector_exec2(ctx: RawTracePointContext) -> i32 {
+    hook(&ctx, Copy::Second)
+}
+
+#[inline(always)]
+fn hook(ctx: &RawTracePointContext, copy: Copy) -> i32 {
+    undisturbed(|| {
+        if try_exec(ctx, copy).is_err() {
+            count(Counter::Unreadable);
+        }
+    });
     0
 }
 
 #[inline(always)]
-fn try_exec(ctx: &RawTracePointContext) -> Result<(), Fault> {
+fn try_exec(ctx: &RawTracePointContext, copy: Copy) -> Result<(), Fault> {
     let task: Address = ctx.arg(0);
     let bprm: Address = ctx.arg(2);
 
     let file = follow(bprm, offset!(bprm_file))?;
     let exe = Executable::judge(file)?;
-    let mut facts = exe.predicates();
-    if !filter::possible(facts, predicate::OF_FILE) {
+    let facts = exe.predicates();
+    if !filter::wants(facts, task) {
         return Ok(());
     }
-    facts |= task::predicates(task);
-    if !filter::possible(facts, u32::MAX) {
-        return Ok(());
+    match copy {
+        Copy::First if second_attached() => mark::leave(task),
+        Copy::First => {}
+        Copy::Second if mark::is_there(task) => return Ok(()),
+        Copy::Second => count(Counter::SecondLook),
     }
     debug!(ctx, "exec of a wanted file, predicates {}", facts);
 
-    let Some(scratch) = scratch() else {
+    let Some(scratch) = scratch(copy) else {
         count(Counter::NoScratch);
         return Ok(());
     };
@@ -57,6 +81,10 @@ fn try_exec(ctx: &RawTracePointContext) -> Result<(), Fault> {
         boot_ns: unsafe { bpf_ktime_get_boot_ns() },
     };
     scratch.work.exe = exe;
+    scratch.record.known = match copy {
+        Copy::First => 0,
+        Copy::Second => known::SECOND_LOOK,
+    };
     capture::exec(scratch, task, old_tid as u32, bprm);
     emit(scratch);
     Ok(())

@@ -2,14 +2,13 @@
 //! and where that is cheap sees it run. An LSM program, for one, loads and attaches on kernels that never call it.
 
 mod attach;
-mod bpf_call;
 mod program;
 
 use std::{fs::File, io, os::fd::OwnedFd};
 
-use self::bpf_call::{ProgramKind, lookup_u64, make_map};
 use super::{
     attach_plan::{HookFacts, Probe},
+    bpf_call::{self, ProgramKind, lookup_u64, make_map, raise_locked_memory_limit},
     btf::Btf,
 };
 
@@ -46,14 +45,6 @@ pub fn probe(vmlinux: Option<&Btf<'_>>, lsm_listed: Option<bool>) -> HookFacts {
         fentry,
         kprobe: seen_running(ProgramKind::Kprobe, |program| attach::kprobe(program, TRACED)),
     }
-}
-
-/// Before 5.11 the kernel holds maps against this limit, which is too low by default; the loader of the hooks raises it
-/// as well. A refusal shows in the probes.
-fn raise_locked_memory_limit() {
-    let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: the struct lives during the call, and nothing is written to it.
-    let _ = unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
 }
 
 /// Loads and attaches; that it runs is what `detector selftest` shows, as it takes a new process.

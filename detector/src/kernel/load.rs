@@ -1,33 +1,43 @@
 //! Loads the eBPF object for this kernel and arms its hooks.
 
 use std::{
+    collections::HashMap,
     fs, io,
-    os::fd::{AsFd as _, AsRawFd as _},
+    os::fd::{AsRawFd as _, OwnedFd},
 };
 
-use aya::{
-    Ebpf, EbpfError, EbpfLoader, VerifierLogLevel,
-    maps::{MapError, PerCpuArray, RingBuf},
-    programs::{Program, ProgramError, RawTracePoint},
-};
+use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
 use aya_log::EbpfLogger;
-use detector_common::{kernel_offsets::KernelOffsets, settings::Settings};
+use detector_common::{
+    kernel_offsets::{ABSENT, KernelOffsets},
+    settings::Settings,
+};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     task::JoinHandle,
 };
+use zerocopy::IntoBytes as _;
 
 use super::{
     Counters, Host, KernelError,
+    bpf_call::{self, ProgramKind},
     btf::{Btf, read_kernel_btf},
+    live_settings::LiveSettings,
+    object::{LoadedObject, PreemptionSwitch},
     offsets,
+    preemption::{self, TracepointPrograms},
 };
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/detector-ebpf.o"));
 
 /// Where the running kernel describes its types.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
-const EXEC_HOOK: &str = "sched_process_exec";
+const TRACEPOINT: &std::ffi::CStr = c"sched_process_exec";
+/// The program, and its copy for what the kernel keeps from the first; attached in this order.
+const FIRST: &str = "detector_exec";
+const SECOND: &str = "detector_exec2";
+/// The section, and so the map, of the settings.
+const SETTINGS: &str = ".data.settings";
 /// aya-log levels run from 1 (error) to 5 (trace); 0 switches the statements off, and the verifier removes them.
 const LOG_OFF: u8 = 0;
 const LOG_ALL: u8 = 5;
@@ -45,8 +55,25 @@ pub struct LoadOptions {
 
 /// The armed hooks; dropping it detaches them.
 pub struct Kernel {
-    ebpf: Ebpf,
+    object: LoadedObject,
+    settings: LiveSettings,
+    /// First and second program.
+    programs: Vec<Attached>,
     kernel_log: bool,
+}
+
+struct Attached {
+    program: OwnedFd,
+    /// Closing it detaches the program.
+    _link: OwnedFd,
+}
+
+/// What this kernel needs beyond the program itself.
+struct Needs {
+    /// How the programs keep other tasks off their CPU while they run.
+    switch: Option<PreemptionSwitch>,
+    /// Whether the kernel may keep an exec from the first program.
+    second: bool,
 }
 
 impl Kernel {
@@ -59,67 +86,76 @@ impl Kernel {
             return Err(KernelError::Lockdown);
         }
         let bytes = read_kernel_btf(KERNEL_BTF.as_ref())?;
-        let offsets = offsets::resolve(&Btf::parse(&bytes)?)?;
-        drop(bytes);
+        let btf = Btf::parse(&bytes)?;
+        let offsets = offsets::resolve(&btf)?;
+        let needs = Needs::of(&btf, &offsets);
 
-        // The verifier's log costs time and memory; it is only written when there is a refusal to explain.
-        match Self::load(&offsets, options, VerifierLogLevel::DISABLE, host) {
-            Err(KernelError::Refused { .. }) => Self::load(&offsets, options, VerifierLogLevel::DEBUG, host),
-            result => result,
+        let log_level = [if options.kernel_log { LOG_ALL } else { LOG_OFF }];
+        let second = u32::from(needs.second).to_ne_bytes();
+        let globals = HashMap::from([
+            ("OFFSETS", (offsets.as_bytes(), true)),
+            ("SECOND_ATTACHED", (&second[..], true)),
+            (aya_log::LEVEL, (&log_level[..], false)),
+        ]);
+        let mut sizes = Vec::new();
+        if !options.kernel_log {
+            sizes.push(("AYA_LOGS", SMALLEST_RING));
         }
+        if !needs.second {
+            sizes.extend([("SCRATCH", 1), ("MARKS", 1)]);
+        }
+        let object = LoadedObject::new(OBJECT, globals, &sizes)?;
+        let settings = LiveSettings::map(object.map(SETTINGS)?).map_err(|error| map_failed(SETTINGS, &error))?;
+        settings.set(&options.settings);
+
+        let mut kernel = Self { object, settings, programs: Vec::new(), kernel_log: options.kernel_log };
+        kernel.attach(FIRST, &needs, host)?;
+        if needs.second {
+            kernel.attach(SECOND, &needs, host)?;
+        }
+        Ok(kernel)
     }
 
-    fn load(
-        offsets: &KernelOffsets,
-        options: &LoadOptions,
-        verifier_log: VerifierLogLevel,
-        host: &Host,
-    ) -> Result<Self, KernelError> {
-        let log_level = if options.kernel_log { LOG_ALL } else { LOG_OFF };
-        let mut loader = EbpfLoader::new();
-        loader
-            .verifier_log_level(verifier_log)
-            .override_global("OFFSETS", offsets, true)
-            .override_global("SETTINGS", &options.settings, true)
-            .override_global(aya_log::LEVEL, &log_level, false);
-        if !options.kernel_log {
-            loader.map_max_entries("AYA_LOGS", SMALLEST_RING);
-        }
-        let mut ebpf = loader.load(OBJECT).map_err(|error| not_loaded(&error))?;
+    fn attach(&mut self, name: &'static str, needs: &Needs, host: &Host) -> Result<(), KernelError> {
+        let program = self
+            .object
+            .load(name, ProgramKind::RawTracepoint, needs.switch)
+            .map_err(|(error, log)| refused(name, &error, &log, host))?;
+        let link = bpf_call::open_raw_tracepoint(&program, Some(TRACEPOINT)).map_err(|error| {
+            KernelError::Attach { tracepoint: "sched_process_exec", reason: error.to_string() }
+        })?;
+        self.programs.push(Attached { program, _link: link });
+        Ok(())
+    }
 
-        let program: &mut RawTracePoint = ebpf
-            .program_mut(EXEC_HOOK)
-            .ok_or(KernelError::Missing(EXEC_HOOK))?
-            .try_into()
-            .map_err(|error: ProgramError| KernelError::BadObject(error.to_string()))?;
-        program.load().map_err(|error| refused(EXEC_HOOK, &error, host))?;
-        program
-            .attach(EXEC_HOOK)
-            .map_err(|error| KernelError::Attach { tracepoint: EXEC_HOOK, reason: with_causes(&error) })?;
-        Ok(Self { ebpf, kernel_log: options.kernel_log })
+    /// Changes what the running hooks send, with the next exec on each CPU; none goes unjudged meanwhile.
+    pub fn set_filter(&self, settings: &Settings) {
+        self.settings.set(settings);
     }
 
     /// The ring buffer of records; can be taken once.
-    pub fn take_ring(&mut self) -> Result<RingBuf<aya::maps::MapData>, KernelError> {
-        let map = self.ebpf.take_map("RECORDS").ok_or(KernelError::Missing("RECORDS"))?;
-        RingBuf::try_from(map).map_err(|error| KernelError::BadObject(with_causes(&error)))
+    pub fn take_ring(&mut self) -> Result<RingBuf<MapData>, KernelError> {
+        let map = map_data(self.object.take_map("RECORDS")?)?;
+        RingBuf::try_from(Map::RingBuf(map)).map_err(|error| KernelError::BadObject(with_causes(&error)))
     }
 
     /// The counters; can be taken once.
     pub fn take_counters(&mut self) -> Result<Counters, KernelError> {
-        let map = self.ebpf.take_map("COUNTERS").ok_or(KernelError::Missing("COUNTERS"))?;
-        let map = PerCpuArray::try_from(map).map_err(|error| KernelError::BadObject(with_causes(&error)))?;
+        let map = map_data(self.object.take_map("COUNTERS")?)?;
+        let map = PerCpuArray::try_from(Map::PerCpuArray(map))
+            .map_err(|error| KernelError::BadObject(with_causes(&error)))?;
         Ok(Counters::new(map))
     }
 
-    /// Execs that the kernel did not show to the hook because it was already running on that CPU; `None` where the
-    /// kernel does not tell (before 5.12). From the program's `fdinfo`.
+    /// Execs that the kernel did not show to the hook because it was already running on that CPU: at most so many, as
+    /// each copy of the program may have seen what the other did not. `None` where the kernel does not tell (before
+    /// 5.12). From the programs' `fdinfo`.
     #[must_use]
     pub fn recursion_misses(&self) -> Option<u64> {
-        let Some(Program::RawTracePoint(program)) = self.ebpf.program(EXEC_HOOK) else { return None };
-        let number = program.fd().ok()?.as_fd().as_raw_fd();
-        let facts = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok()?;
-        facts.lines().find_map(|line| line.strip_prefix("recursion_misses:")?.trim().parse().ok())
+        let missed = self.programs.iter().map(|attached| -> Option<u64> {
+            fact_of(&attached.program, "recursion_misses:").and_then(|number| number.parse().ok())
+        });
+        missed.reduce(|one, other| Some(one?.min(other?))).flatten()
     }
 
     /// Starts forwarding the kernel side's debug log to this program's log, when it was asked for; must be called
@@ -128,8 +164,10 @@ impl Kernel {
         if !self.kernel_log {
             return Ok(None);
         }
+        let first = self.programs.first().ok_or(KernelError::Missing(FIRST))?;
+        let id = fact_of(&first.program, "prog_id:").and_then(|id| id.parse().ok()).unwrap_or(0);
         let logger =
-            EbpfLogger::init(&mut self.ebpf).map_err(|error| KernelError::BadObject(with_causes(&error)))?;
+            EbpfLogger::init_from_id(id).map_err(|error| KernelError::BadObject(with_causes(&error)))?;
         // SAFETY: the descriptor belongs to the map inside, which lives as long as the AsyncFd and is never replaced.
         let mut logger = unsafe { AsyncFd::register_with_interest(logger, Interest::READABLE) }
             .map_err(|error| KernelError::Ring(error.into()))?;
@@ -142,6 +180,36 @@ impl Kernel {
     }
 }
 
+impl Needs {
+    fn of(btf: &Btf<'_>, offsets: &KernelOffsets) -> Self {
+        let function = |name| btf.function_id(name);
+        let switch = function("bpf_preempt_disable")
+            .zip(function("bpf_preempt_enable"))
+            .map(|(off, on)| PreemptionSwitch { off, on });
+        let disturbed = match preemption::look(offsets) {
+            TracepointPrograms::Undisturbed => false,
+            TracepointPrograms::Preemptible => true,
+            // Programs have been preemptible there only since long after the switch was made.
+            TracepointPrograms::Unknown => switch.is_some(),
+        };
+        Self {
+            switch: switch.filter(|_| disturbed),
+            // Without a name for each exec the second could not tell what the first has seen.
+            second: disturbed && offsets.task_self_exec_id != ABSENT,
+        }
+    }
+}
+
+fn map_data(map: OwnedFd) -> Result<MapData, KernelError> {
+    MapData::from_fd(map).map_err(|error| KernelError::BadObject(with_causes(&error)))
+}
+
+/// What the kernel says about a program under this name.
+fn fact_of(program: &OwnedFd, name: &str) -> Option<String> {
+    let facts = fs::read_to_string(format!("/proc/self/fdinfo/{}", program.as_raw_fd())).ok()?;
+    facts.lines().find_map(|line| line.strip_prefix(name)).map(|fact| fact.trim().to_owned())
+}
+
 /// Whether `/sys/kernel/security/lockdown` has `[confidentiality]`.
 fn lockdown_forbids_reads() -> bool {
     fs::read_to_string("/sys/kernel/security/lockdown").is_ok_and(|modes| modes.contains("[confidentiality]"))
@@ -152,7 +220,7 @@ fn is_root() -> bool {
 }
 
 /// An error with all its causes, in one line.
-fn with_causes(error: &dyn std::error::Error) -> String {
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -170,42 +238,32 @@ fn permission(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
 }
 
-fn not_loaded(error: &EbpfError) -> KernelError {
-    match error {
-        EbpfError::MapError(MapError::CreateError { name, io_error }) if permission(io_error) => {
-            KernelError::NotPermitted {
-                what: format!("making the map `{name}`"),
-                errno: io_error.to_string(),
-                root: is_root(),
-            }
-        }
-        EbpfError::MapError(MapError::CreateError { name, io_error }) => {
-            KernelError::NoMap { map: name.clone(), reason: io_error.to_string() }
-        }
-        _ => KernelError::BadObject(with_causes(error)),
+/// Why a map could not be made.
+pub(super) fn map_failed(name: &str, error: &io::Error) -> KernelError {
+    if permission(error) {
+        return KernelError::NotPermitted {
+            what: format!("making the map `{name}`"),
+            errno: error.to_string(),
+            root: is_root(),
+        };
     }
+    KernelError::NoMap { map: name.to_owned(), reason: error.to_string() }
 }
 
-fn refused(program: &'static str, error: &ProgramError, host: &Host) -> KernelError {
-    match error {
-        ProgramError::LoadError { io_error, verifier_log } => {
-            if permission(io_error) && !is_root() {
-                return KernelError::NotPermitted {
-                    what: format!("loading the program `{program}`"),
-                    errno: io_error.to_string(),
-                    root: false,
-                };
-            }
-            let log = verifier_log.to_string();
-            let lines: Vec<&str> = log.lines().collect();
-            let last = lines[lines.len().saturating_sub(20)..].join("\n");
-            KernelError::Refused {
-                program,
-                reason: io_error.to_string(),
-                release: host.kernel_release.clone(),
-                log: last,
-            }
-        }
-        _ => KernelError::BadObject(with_causes(error)),
+fn refused(program: &'static str, error: &io::Error, log: &str, host: &Host) -> KernelError {
+    if permission(error) && !is_root() {
+        return KernelError::NotPermitted {
+            what: format!("loading the program `{program}`"),
+            errno: error.to_string(),
+            root: false,
+        };
+    }
+    let lines: Vec<&str> = log.lines().collect();
+    let last = lines[lines.len().saturating_sub(20)..].join("\n");
+    KernelError::Refused {
+        program,
+        reason: error.to_string(),
+        release: host.kernel_release.clone(),
+        log: last,
     }
 }

@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
 };
 
-use super::bpf_call::open_raw_tracepoint;
+use crate::kernel::bpf_call::open_raw_tracepoint;
 
 /// `PERF_EVENT_IOC_SET_BPF` and `PERF_EVENT_IOC_ENABLE`
 const SET_BPF: libc::Ioctl = 0x4004_2408;

@@ -121,6 +121,8 @@ pub(super) const TABLE: &[Entry] = &[
     required("task_cgroups", Offset(&["task_struct.cgroups"])),
     optional("task_min_flt", Offset(&["task_struct.min_flt"])),
     optional("task_maj_flt", Offset(&["task_struct.maj_flt"])),
+    optional("task_self_exec_id", Offset(&["task_struct.self_exec_id"])),
+    optional("task_migration_disabled", Offset(&["task_struct.migration_disabled"])),
     required("mm_arg_start", Offset(&["mm_struct.arg_start"])),
     required("mm_arg_end", Offset(&["mm_struct.arg_end"])),
     optional("mm_env_start", Offset(&["mm_struct.env_start"])),

@@ -1,25 +1,34 @@
-//! `bpf(2)` itself, for what the probes ask of it.
+//! `bpf(2)` itself, for what the loader and the probes ask of it.
 //!
 //! Layout source: `include/uapi/linux/bpf.h`, `union bpf_attr`. The kernel takes what is missing at the end as zero.
 
 use std::{
+    ffi::CStr,
     io,
     os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
 };
 
-use super::program::Instruction;
+use super::instruction::Instruction;
 
 const MAP_CREATE: u32 = 0;
 const MAP_LOOKUP_ELEM: u32 = 1;
+const MAP_UPDATE_ELEM: u32 = 2;
 const PROG_LOAD: u32 = 5;
 const RAW_TRACEPOINT_OPEN: u32 = 17;
+const MAP_FREEZE: u32 = 22;
 
+/// What a map shall be.
 #[repr(C)]
-struct MapAttributes {
-    kind: u32,
-    key_size: u32,
-    value_size: u32,
-    max_entries: u32,
+#[derive(Default)]
+pub(super) struct MapAttributes {
+    pub(super) kind: u32,
+    pub(super) key_size: u32,
+    pub(super) value_size: u32,
+    pub(super) max_entries: u32,
+    pub(super) flags: u32,
+    pub(super) inner_map: u32,
+    pub(super) numa_node: u32,
+    pub(super) name: [u8; 16],
 }
 
 #[repr(C)]
@@ -29,6 +38,11 @@ struct ElementAttributes {
     key: u64,
     value: u64,
     flags: u64,
+}
+
+#[repr(C)]
+struct FreezeAttributes {
+    map: u32,
 }
 
 #[repr(C)]
@@ -53,6 +67,7 @@ struct ProgramAttributes {
 }
 
 const _: () = assert!(size_of::<ProgramAttributes>() == 120 && size_of::<ElementAttributes>() == 32);
+const _: () = assert!(size_of::<MapAttributes>() == 44);
 
 #[repr(C)]
 struct OpenAttributes {
@@ -61,11 +76,13 @@ struct OpenAttributes {
     padding: u32,
 }
 
-/// The kinds of programs that are probed, and what the kernel calls them.
+/// The kinds of programs, and what the kernel calls them.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ProgramKind {
     Kprobe,
     RawTracepoint,
+    /// With the BTF id of the tracepoint's type (`btf_trace_...`).
+    TypedTracepoint(u32),
     /// With the BTF id of the function.
     Fentry(u32),
     /// With the BTF id of the function.
@@ -78,6 +95,7 @@ impl ProgramKind {
         match self {
             Self::Kprobe => (2, 0, 0),
             Self::RawTracepoint => (17, 0, 0),
+            Self::TypedTracepoint(id) => (26, 23, id),
             Self::Fentry(id) => (26, 24, id),
             Self::Lsm(id) => (29, 27, id),
         }
@@ -86,8 +104,30 @@ impl ProgramKind {
 
 /// Makes a map without a name.
 pub(super) fn make_map(kind: u32, key_size: u32, value_size: u32, max_entries: u32) -> io::Result<OwnedFd> {
-    let attributes = MapAttributes { kind, key_size, value_size, max_entries };
-    descriptor(call(MAP_CREATE, &attributes)?)
+    make_map_of(&MapAttributes { kind, key_size, value_size, max_entries, ..MapAttributes::default() })
+}
+
+/// Makes a map.
+pub(super) fn make_map_of(attributes: &MapAttributes) -> io::Result<OwnedFd> {
+    descriptor(call(MAP_CREATE, attributes)?)
+}
+
+/// Sets the first element of an array; `value` has the size of one.
+pub(super) fn set_first(map: &OwnedFd, value: &[u8]) -> io::Result<()> {
+    let index = 0_u32;
+    let attributes = ElementAttributes {
+        map: number(map),
+        padding: 0,
+        key: &raw const index as u64,
+        value: value.as_ptr() as u64,
+        flags: 0,
+    };
+    call(MAP_UPDATE_ELEM, &attributes).map(drop)
+}
+
+/// Forbids that user space changes a map; the verifier then takes its values for constants.
+pub(super) fn freeze(map: &OwnedFd) -> io::Result<()> {
+    call(MAP_FREEZE, &FreezeAttributes { map: number(map) }).map(drop)
 }
 
 /// The element of an array of `u64`.
@@ -104,25 +144,57 @@ pub(super) fn lookup_u64(map: &OwnedFd, index: u32) -> io::Result<u64> {
     Ok(value)
 }
 
-/// Loads a program.
+/// Loads a small program of the probes.
 pub(super) fn load(kind: ProgramKind, instructions: &[Instruction]) -> io::Result<OwnedFd> {
+    load_named(kind, "detector_probe", c"GPL", instructions, &mut [])
+}
+
+/// Loads a program. The kernel keeps 15 bytes of the name. Where `log` has room the verifier tells what it does.
+pub(super) fn load_named(
+    kind: ProgramKind,
+    name: &str,
+    license: &CStr,
+    instructions: &[Instruction],
+    log: &mut [u8],
+) -> io::Result<OwnedFd> {
     let (kind, expected_attach_type, attach_btf_id) = kind.numbers();
-    let license = c"GPL";
     let mut attributes = ProgramAttributes {
         kind,
         instruction_count: u32::try_from(instructions.len()).map_err(io::Error::other)?,
         instructions: instructions.as_ptr() as u64,
         license: license.as_ptr() as u64,
+        name: short_name(name),
         expected_attach_type,
         attach_btf_id,
         ..ProgramAttributes::default()
     };
-    attributes.name[..14].copy_from_slice(b"detector_probe");
+    if !log.is_empty() {
+        attributes.log_level = 1;
+        attributes.log_size = u32::try_from(log.len()).map_err(io::Error::other)?;
+        attributes.log = log.as_mut_ptr() as u64;
+    }
     descriptor(call(PROG_LOAD, &attributes)?)
 }
 
+/// A name as the kernel takes it: cut, with a NUL at the end.
+pub(super) fn short_name(name: &str) -> [u8; 16] {
+    let mut short = [0; 16];
+    for (to, from) in short.iter_mut().take(15).zip(name.bytes()) {
+        *to = from;
+    }
+    short
+}
+
+/// Before 5.11 the kernel holds maps against this limit, which is too low by default. A refusal shows when the maps are
+/// made.
+pub(super) fn raise_locked_memory_limit() {
+    let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the struct lives during the call, and nothing is written to it.
+    let _ = unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &raw const limit) };
+}
+
 /// Attaches to a raw tracepoint by name, or without one to what the program was loaded for.
-pub(super) fn open_raw_tracepoint(program: &OwnedFd, name: Option<&std::ffi::CStr>) -> io::Result<OwnedFd> {
+pub(super) fn open_raw_tracepoint(program: &OwnedFd, name: Option<&CStr>) -> io::Result<OwnedFd> {
     let name = name.map_or(0, |name| name.as_ptr() as u64);
     let attributes = OpenAttributes { name, program: number(program), padding: 0 };
     descriptor(call(RAW_TRACEPOINT_OPEN, &attributes)?)
