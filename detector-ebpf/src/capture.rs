@@ -14,13 +14,10 @@ pub(crate) mod task;
 pub(crate) mod usage;
 pub(crate) mod writable;
 
-use detector_common::{
-    counters::Counter,
-    record::exec::{SECTIONS, Section, SectionKind},
-};
+use detector_common::{counters::Counter, record::exec::SectionKind};
 
 use crate::{
-    kernel_read::Address,
+    kernel_read::{Address, clear},
     maps::{Scratch, count},
     settings::offset,
 };
@@ -28,7 +25,7 @@ use crate::{
 /// Fills the whole record except its header; `known` holds the bits that the caller knows.
 #[inline(always)]
 pub(crate) fn exec(scratch: &mut Scratch, task: Address, old_tid: u32, bprm: Address) {
-    scratch.record.sections = [Section { offset: 0, len: 0, status: 0, same_as: 0 }; SECTIONS];
+    clear(&mut scratch.record.sections);
     scratch.work.used = 0;
     scratch.work.truncated = 0;
 
@@ -36,7 +33,7 @@ pub(crate) fn exec(scratch: &mut Scratch, task: Address, old_tid: u32, bprm: Add
     namespaces::capture(&mut scratch.record, task);
     usage::capture(&mut scratch.record, task);
     stdio::capture(&mut scratch.record, task);
-    credentials::capture(&mut scratch.record, task);
+    credentials::capture(&mut scratch.record, &mut scratch.work.cred, task);
     executable::capture(scratch, task);
     writable::capture(scratch, task);
 

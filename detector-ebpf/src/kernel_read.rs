@@ -62,6 +62,72 @@ pub(crate) fn copy<T: Copy>(destination: &mut T, base: Address, offset: u32) -> 
     status == 0
 }
 
+/// Sets a struct of whole words to zero, word by word: the compiler's own way is a loop over bytes.
+#[inline(always)]
+pub(crate) fn clear<T>(of: &mut T) {
+    const { assert!(size_of::<T>() % 8 == 0) };
+    let words: *mut T = of;
+    let words: *mut u64 = words.cast();
+    let mut index = 0;
+    while index < size_of::<T>() / 8 {
+        // SAFETY: within the struct, whose words are aligned; only structs of numbers and addresses are cleared.
+        unsafe { core::ptr::write_volatile(words.add(index), 0) };
+        index += 1;
+    }
+}
+
+/// Some bytes of a struct, read at once: a call of the kernel costs far more than the bytes. Members that lie outside are
+/// read one by one, so the size is a matter of speed only.
+#[repr(C, align(8))]
+pub(crate) struct Block<const N: usize> {
+    bytes: [u64; N],
+    base: Address,
+}
+
+impl<const N: usize> Block<N> {
+    /// Reads the struct at `base` from the member at `from` on.
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, base: Address, from: u32) -> Result<(), Fault> {
+        self.base = base;
+        if copy(&mut self.bytes, base, from) { Ok(()) } else { Err(Fault::Read) }
+    }
+
+    /// The member of type `T` at `offset` of the struct; `from` is as given to [`Self::fill`], where the verifier can see
+    /// that it is a constant.
+    #[inline(always)]
+    pub(crate) fn get<T: Copy>(&self, from: u32, offset: u32) -> Result<T, Fault> {
+        if offset == ABSENT {
+            return Err(Fault::Absent);
+        }
+        let at = offset.wrapping_sub(from) as usize;
+        if at > size_of::<[u64; N]>() - size_of::<T>() {
+            return read(self.base, offset);
+        }
+        // SAFETY: within the bytes, just checked; members of structs are aligned, and so is `from`. Volatile, or it would
+        // become a load of each single byte.
+        Ok(unsafe { core::ptr::read_volatile(self.bytes.as_ptr().cast::<u8>().add(at).cast::<T>()) })
+    }
+
+    /// As [`Self::get`], a pointer; null is a [`Fault`].
+    #[inline(always)]
+    pub(crate) fn follow(&self, from: u32, offset: u32) -> Result<Address, Fault> {
+        let pointer: Address = self.get(from, offset)?;
+        if pointer.is_null() { Err(Fault::Read) } else { Ok(pointer) }
+    }
+
+    /// Copies a member into the record; it stays as it is where there is none.
+    #[inline(always)]
+    pub(crate) fn copy<T: Copy>(&self, destination: &mut T, from: u32, offset: u32) -> bool {
+        match self.get(from, offset) {
+            Ok(value) => {
+                *destination = value;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+}
+
 /// Copies the C string at `source` to `destination`; the count includes the NUL.
 ///
 /// # Safety

@@ -12,7 +12,7 @@ use detector_common::{
 
 use crate::{
     capture::{executable::Executable, path::Place},
-    hooks::sched_process_exec::Copy,
+    kernel_read::{Address, Block},
     mark::ExecName,
 };
 
@@ -39,12 +39,31 @@ pub(crate) struct Work {
     /// The place whose path is walked.
     pub(crate) place: Place,
     /// The cgroup walked last, and the section it went to.
-    pub(crate) last_cgroup: crate::kernel_read::Address,
+    pub(crate) last_cgroup: Address,
     pub(crate) last_section: u64,
-    /// The process whose parent comes next.
-    pub(crate) current: crate::kernel_read::Address,
-    /// The first ancestors, parent first; null above the first process.
-    pub(crate) leaders: [crate::kernel_read::Address; ANCESTOR_EXES],
+    /// The mount of `place`, and the dentry at its top.
+    pub(crate) top_of: Address,
+    pub(crate) top: Address,
+    /// The process whose parent comes next, or the cgroup.
+    pub(crate) current: Address,
+    /// The first ancestors, parent first.
+    pub(crate) leaders: [Leader; ANCESTOR_EXES],
+    /// Of a task, from `mm` on.
+    pub(crate) task: Block<128>,
+    /// Of credentials.
+    pub(crate) cred: Block<24>,
+    /// Of the executed inode.
+    pub(crate) inode: Block<24>,
+    /// Of a dentry or a kernfs node.
+    pub(crate) node: Block<4>,
+}
+
+/// What is needed of an ancestor to find its executed file; null where it has none, and above the first process.
+#[derive(Clone, Copy)]
+#[repr(C, align(8))]
+pub(crate) struct Leader {
+    pub(crate) mm: Address,
+    pub(crate) fs: Address,
 }
 
 // SAFETY: the addresses inside are numbers for the kernel's checked reads, and each CPU has its own Scratch.
@@ -54,9 +73,8 @@ unsafe impl Sync for Scratch {}
 #[map]
 pub(crate) static RECORDS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 
-/// One for each copy of the program; user space makes one only where the second is not attached.
 #[map]
-static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(2, 0);
+static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
 /// See [`crate::mark`].
 #[map]
@@ -66,13 +84,12 @@ static MARKS: Array<ExecName> = Array::with_max_entries(MARK_COUNT, 0);
 #[map]
 static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::ALL.len() as u32, 0);
 
-/// This CPU's scratch space of one copy of the program. The kernel runs no program twice at a time on one CPU, so it
-/// has one user.
+/// This CPU's scratch space. Programs run undisturbed (see [`crate::preemption`]), so it has one user at a time.
 #[inline(always)]
-pub(crate) fn scratch(copy: Copy) -> Option<&'static mut Scratch> {
-    let pointer = SCRATCH.get_ptr_mut(copy as u32)?;
-    // SAFETY: the map holds a zero-initialised Scratch per CPU and copy, all bit patterns of which are valid, and the
-    // kernel disables migration while the program runs.
+pub(crate) fn scratch() -> Option<&'static mut Scratch> {
+    let pointer = SCRATCH.get_ptr_mut(0)?;
+    // SAFETY: the map holds one zero-initialised Scratch per CPU, all bit patterns of which are valid, and no other
+    // task runs on this CPU until the program has ended.
     Some(unsafe { &mut *pointer })
 }
 

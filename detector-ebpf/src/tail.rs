@@ -3,10 +3,20 @@
 
 use detector_common::{
     limits::TAIL_BYTES,
-    record::exec::{Section, SectionKind, section_status},
+    record::exec::{SECTIONS, Section, SectionKind, section_status},
 };
 
 use crate::{kernel_read::Fault, maps::Scratch};
+
+/// The kind of that number, for functions of their own, which take numbers.
+#[inline(always)]
+pub(crate) fn kind(number: u64) -> Option<SectionKind> {
+    if number >= SECTIONS as u64 {
+        return None;
+    }
+    // SAFETY: the kinds are numbered from 0 to SECTIONS - 1 without a gap, and the number is one of them.
+    Some(unsafe { core::mem::transmute::<usize, SectionKind>(number as usize) })
+}
 
 /// Room for `N` more bytes at the cursor, if there is.
 #[inline(always)]

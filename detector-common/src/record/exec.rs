@@ -63,7 +63,7 @@ pub mod known {
     /// Number of open descriptors.
     pub const FD_OPEN: u64 = 1 << 14;
     /// No fact: the record is from the second copy of the program, because the first had not marked the exec as seen.
-    pub const SECOND_LOOK: u64 = 1 << 15;
+    pub const SECOND_LOOK: u64 = 1 << 20;
 }
 
 /// Ids of a task, from `task_struct`, `signal_struct` and `struct pid`.

@@ -1,6 +1,6 @@
 //! The chain of ancestors, race-free: in user space the parent may be gone and its pid may be somebody else's.
 
-use core::mem::size_of;
+use core::{mem::size_of, ptr::null};
 
 use detector_common::{
     limits::{ANCESTOR_EXES, ANCESTORS, TAIL_BYTES},
@@ -8,41 +8,38 @@ use detector_common::{
 };
 
 use crate::{
-    capture::task::{Ids, outermost_id},
-    kernel_read::{Address, Fault, copy, follow, read},
-    maps::Scratch,
+    capture::task::{innermost_id, outermost_id},
+    kernel_read::{Address, Fault, clear, copy, follow, read},
+    maps::{Scratch, Work, scratch},
     settings::offset,
     tail,
 };
 
 const _: () = assert!(ANCESTORS * size_of::<Ancestor>() <= TAIL_BYTES);
 
+/// What [`climb_to_ancestor`] answers.
+const CAPTURED: u64 = 0;
+const ABOVE_THE_FIRST: u64 = 1;
+const UNREADABLE: u64 = 2;
+
 /// Writes the ancestors to the start of the tail, parent first, up to the first process of the host.
 #[inline(always)]
 pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
     tail::open(scratch, SectionKind::Ancestors);
     scratch.work.current = task;
-    scratch.work.leaders = [core::ptr::null(); ANCESTOR_EXES];
-    let slots: *mut Ancestor = scratch.tail.as_mut_ptr().cast();
+    for leader in &mut scratch.work.leaders {
+        clear(leader);
+    }
     let mut index = 0;
-    while index < ANCESTORS {
-        // SAFETY: index is below ANCESTORS, and ANCESTORS entries fit into the tail (asserted above), which lies
-        // behind a record of a multiple of 8 bytes, so that they are aligned. All bit patterns are valid.
-        let slot = unsafe { &mut *slots.add(index) };
-        match ancestor(slot, scratch.work.current) {
-            Ok(leader) if leader.is_null() => {
+    while index < ANCESTORS as u64 {
+        match climb_to_ancestor(index) {
+            CAPTURED => tail::advance(scratch, size_of::<Ancestor>() as u32),
+            ABOVE_THE_FIRST => {
                 tail::close(scratch, SectionKind::Ancestors, section_status::COMPLETE);
                 return;
             }
-            Ok(leader) => {
-                scratch.work.current = leader;
-                if let Some(kept) = scratch.work.leaders.get_mut(index) {
-                    *kept = leader;
-                }
-                tail::advance(scratch, size_of::<Ancestor>() as u32);
-            }
-            Err(fault) => {
-                tail::fail(scratch, SectionKind::Ancestors, fault);
+            _ => {
+                tail::fail(scratch, SectionKind::Ancestors, Fault::Read);
                 return;
             }
         }
@@ -63,32 +60,63 @@ fn is_first(task: Address) -> Result<bool, Fault> {
     Ok(read::<u32>(leader, offset!(task_tgid))? == 0)
 }
 
-/// Fills the slot with the process above `task`; the answer is its thread group leader, null above the first
-/// process.
-#[inline(always)]
-fn ancestor(slot: &mut Ancestor, task: Address) -> Result<Address, Fault> {
-    let parent = follow(task, offset!(task_real_parent))?;
-    let leader = follow(parent, offset!(task_group_leader))?;
-    if read::<u32>(leader, offset!(task_tgid))? == 0 {
-        return Ok(core::ptr::null());
+/// Fills the slot of that number with the process above `work.current`, which that process then is. A function of its
+/// own, so that the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn climb_to_ancestor(index: u64) -> u64 {
+    let Some(scratch) = scratch() else { return UNREADABLE };
+    let index = index as usize;
+    if index >= ANCESTORS {
+        return UNREADABLE;
     }
-    copy(&mut slot.pid, leader, offset!(task_tgid));
-    copy(&mut slot.tid, parent, offset!(task_pid));
-    copy(&mut slot.start_boot_ns, leader, offset!(task_start_boottime));
-    copy(&mut slot.comm, leader, offset!(task_comm));
+    let slots: *mut Ancestor = scratch.tail.as_mut_ptr().cast();
+    // SAFETY: index is below ANCESTORS, and ANCESTORS entries fit into the tail (asserted above), which lies behind a
+    // record of a multiple of 8 bytes, so that they are aligned. All bit patterns are valid.
+    let slot = unsafe { &mut *slots.add(index) };
+    match ancestor(slot, &mut scratch.work, index) {
+        Ok(true) => CAPTURED,
+        Ok(false) => ABOVE_THE_FIRST,
+        Err(_) => UNREADABLE,
+    }
+}
+
+/// False above the first process.
+#[inline(always)]
+fn ancestor(slot: &mut Ancestor, work: &mut Work, index: usize) -> Result<bool, Fault> {
+    let parent = follow(work.current, offset!(task_real_parent))?;
+    let leader = follow(parent, offset!(task_group_leader))?;
+    let from = offset!(task_mm);
+    work.task.fill(leader, from)?;
+    let facts = &work.task;
+    slot.pid = facts.get(from, offset!(task_tgid))?;
+    if slot.pid == 0 {
+        return Ok(false);
+    }
+    slot.tid = slot.pid;
+    if parent != leader {
+        copy(&mut slot.tid, parent, offset!(task_pid));
+    }
+    facts.copy(&mut slot.start_boot_ns, from, offset!(task_start_boottime));
+    facts.copy(&mut slot.comm, from, offset!(task_comm));
     slot.vpid = 0;
     slot.sid = 0;
     slot.pgid = 0;
     slot.euid = u32::MAX;
-    if let Ok(cred) = follow(leader, offset!(task_cred)) {
+    if let Ok(cred) = facts.follow(from, offset!(task_cred)) {
         copy(&mut slot.euid, cred, offset!(cred_euid));
     }
-    if let Ok(ids) = Ids::of(leader) {
-        copy(&mut slot.vpid, ids.upid, offset!(upid_nr));
+    if let Ok(pid) = facts.follow(from, offset!(task_thread_pid)) {
+        innermost_id(&mut slot.vpid, pid);
     }
-    if let Ok(signal) = follow(leader, offset!(task_signal)) {
+    if let Ok(signal) = facts.follow(from, offset!(task_signal)) {
         outermost_id(&mut slot.sid, signal, offset!(signal_session));
         outermost_id(&mut slot.pgid, signal, offset!(signal_pgrp));
     }
-    Ok(leader)
+    if let Some(kept) = work.leaders.get_mut(index) {
+        kept.mm = facts.get(from, offset!(task_mm))?;
+        kept.fs = facts.get(from, offset!(task_fs)).unwrap_or(null());
+    }
+    work.current = leader;
+    Ok(true)
 }

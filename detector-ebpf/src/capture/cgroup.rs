@@ -11,7 +11,7 @@ use detector_common::{
 
 use crate::{
     kernel_read::{Address, Fault, embedded, follow, read, read_str},
-    maps::Scratch,
+    maps::{Scratch, scratch},
     settings::offset,
     tail,
 };
@@ -65,25 +65,43 @@ fn walk(scratch: &mut Scratch, kind: SectionKind, cgroup: Address) {
     }
     scratch.work.last_cgroup = cgroup;
     scratch.work.last_section = kind as u64;
-    if let Err(fault) = climb(scratch, kind, cgroup) {
-        tail::fail(scratch, kind, fault);
+    match follow(cgroup, offset!(cgroup_kn)) {
+        Ok(node) => {
+            scratch.work.current = node;
+            climb_cgroup(kind as u64);
+        }
+        Err(fault) => tail::fail(scratch, kind, fault),
     }
 }
 
+/// Walks from the node `work.current` to the root of its hierarchy and closes the section. A function of its own, so that
+/// the verifier looks at it once.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn climb_cgroup(kind: u64) -> u64 {
+    if let Some(scratch) = scratch()
+        && let Some(kind) = tail::kind(kind)
+        && let Err(fault) = climb(scratch, kind)
+    {
+        tail::fail(scratch, kind, fault);
+    }
+    0
+}
+
 #[inline(always)]
-fn climb(scratch: &mut Scratch, kind: SectionKind, cgroup: Address) -> Result<(), Fault> {
-    scratch.work.current = follow(cgroup, offset!(cgroup_kn))?;
+fn climb(scratch: &mut Scratch, kind: SectionKind) -> Result<(), Fault> {
     let mut step = 0;
     while step < CGROUP_COMPONENTS {
         step += 1;
-        let kn = scratch.work.current;
-        let parent: Address = read(kn, offset!(kernfs_parent))?;
+        let from = offset!(kernfs_parent);
+        scratch.work.node.fill(scratch.work.current, from)?;
+        let parent: Address = scratch.work.node.get(from, from)?;
         // The root has no parent, and its name is empty.
         if parent.is_null() {
             tail::close(scratch, kind, section_status::COMPLETE);
             return Ok(());
         }
-        let name = follow(kn, offset!(kernfs_name))?;
+        let name = scratch.work.node.follow(from, offset!(kernfs_name))?;
         let Some(destination) = tail::room::<COMPONENT_BYTES>(scratch) else {
             tail::close(scratch, kind, section_status::TRUNCATED);
             return Ok(());

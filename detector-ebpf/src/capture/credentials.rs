@@ -6,7 +6,7 @@ use detector_common::{
 };
 
 use crate::{
-    kernel_read::{Address, Fault, copy, embedded, follow, read},
+    kernel_read::{Address, Block, Fault, copy, embedded, follow, read},
     settings::offset,
 };
 
@@ -17,7 +17,7 @@ pub(crate) const NOBODY: u32 = u32::MAX;
 
 /// Fills `record.credentials`.
 #[inline(always)]
-pub(crate) fn capture(record: &mut ExecRecord, task: Address) {
+pub(crate) fn capture(record: &mut ExecRecord, block: &mut Block<24>, task: Address) {
     record.credentials = Credentials {
         cap_inheritable: 0,
         cap_permitted: 0,
@@ -40,23 +40,26 @@ pub(crate) fn capture(record: &mut ExecRecord, task: Address) {
     let Ok(cred) = follow(task, offset!(task_cred)) else {
         return;
     };
-    let facts = &mut record.credentials;
-    copy(&mut facts.uid, cred, offset!(cred_uid));
-    copy(&mut facts.gid, cred, offset!(cred_gid));
-    copy(&mut facts.suid, cred, offset!(cred_suid));
-    copy(&mut facts.sgid, cred, offset!(cred_sgid));
-    copy(&mut facts.fsuid, cred, offset!(cred_fsuid));
-    copy(&mut facts.fsgid, cred, offset!(cred_fsgid));
-    copy(&mut facts.egid, cred, offset!(cred_egid));
-    if copy(&mut facts.euid, cred, offset!(cred_euid)) {
-        record.known |= known::IDS;
+    let from = offset!(cred_uid);
+    if block.fill(cred, from).is_err() {
+        return;
     }
     let facts = &mut record.credentials;
-    copy(&mut facts.cap_inheritable, cred, offset!(cred_cap_inheritable));
-    copy(&mut facts.cap_bounding, cred, offset!(cred_cap_bounding));
-    copy(&mut facts.cap_ambient, cred, offset!(cred_cap_ambient));
-    copy(&mut facts.cap_permitted, cred, offset!(cred_cap_permitted));
-    if copy(&mut facts.cap_effective, cred, offset!(cred_cap_effective)) {
+    block.copy(&mut facts.uid, from, offset!(cred_uid));
+    block.copy(&mut facts.gid, from, offset!(cred_gid));
+    block.copy(&mut facts.suid, from, offset!(cred_suid));
+    block.copy(&mut facts.sgid, from, offset!(cred_sgid));
+    block.copy(&mut facts.fsuid, from, offset!(cred_fsuid));
+    block.copy(&mut facts.fsgid, from, offset!(cred_fsgid));
+    block.copy(&mut facts.egid, from, offset!(cred_egid));
+    if block.copy(&mut facts.euid, from, offset!(cred_euid)) {
+        record.known |= known::IDS;
+    }
+    block.copy(&mut facts.cap_inheritable, from, offset!(cred_cap_inheritable));
+    block.copy(&mut facts.cap_bounding, from, offset!(cred_cap_bounding));
+    block.copy(&mut facts.cap_ambient, from, offset!(cred_cap_ambient));
+    block.copy(&mut facts.cap_permitted, from, offset!(cred_cap_permitted));
+    if block.copy(&mut facts.cap_effective, from, offset!(cred_cap_effective)) {
         record.known |= known::CAPS;
     }
     if inner_ids(&mut record.credentials, cred).is_ok() {

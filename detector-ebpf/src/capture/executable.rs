@@ -9,7 +9,7 @@ use detector_common::{
 
 use crate::{
     capture::overlay_layer::{Layer, OVERLAY_MAGIC},
-    kernel_read::{Address, Fault, copy, embedded, follow, read, read_str},
+    kernel_read::{Address, Block, Fault, copy, embedded, follow, read, read_str},
     maps::Scratch,
     settings::offset,
 };
@@ -98,7 +98,7 @@ pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
     record.exe = NOTHING;
     record.exe.sb_magic = exe.magic;
     verdict(record, &exe);
-    inode(record, exe.inode);
+    inode(record, &mut scratch.work.inode, exe.inode);
     copy(&mut record.exe.dev, exe.sb, offset!(sb_dev));
     if let Ok(mnt) = follow(exe.file, offset!(file_path_mnt)) {
         copy(&mut record.exe.mnt_flags, mnt, offset!(vfsmount_flags));
@@ -166,24 +166,27 @@ fn verdict(record: &mut ExecRecord, exe: &Executable) {
 }
 
 #[inline(always)]
-fn inode(record: &mut ExecRecord, inode: Address) {
-    let facts = &mut record.exe;
-    copy(&mut facts.ino, inode, offset!(inode_ino));
-    copy(&mut facts.size, inode, offset!(inode_size));
-    copy(&mut facts.nlink, inode, offset!(inode_nlink));
-    copy(&mut facts.generation, inode, offset!(inode_generation));
-    copy(&mut facts.uid, inode, offset!(inode_uid));
-    copy(&mut facts.gid, inode, offset!(inode_gid));
-    if copy(&mut facts.mode, inode, offset!(inode_mode)) {
-        record.known |= known::INODE;
+fn inode(record: &mut ExecRecord, block: &mut Block<24>, inode: Address) {
+    let from = 0;
+    if block.fill(inode, from).is_err() {
+        return;
     }
     let facts = &mut record.exe;
-    copy(&mut facts.ctime_sec, inode, offset!(inode_ctime_sec));
-    copy(&mut facts.mtime_sec, inode, offset!(inode_mtime_sec));
+    block.copy(&mut facts.ino, from, offset!(inode_ino));
+    block.copy(&mut facts.size, from, offset!(inode_size));
+    block.copy(&mut facts.nlink, from, offset!(inode_nlink));
+    block.copy(&mut facts.generation, from, offset!(inode_generation));
+    block.copy(&mut facts.uid, from, offset!(inode_uid));
+    block.copy(&mut facts.gid, from, offset!(inode_gid));
+    if block.copy(&mut facts.mode, from, offset!(inode_mode)) {
+        record.known |= known::INODE;
+    }
+    block.copy(&mut facts.ctime_sec, from, offset!(inode_ctime_sec));
+    block.copy(&mut facts.mtime_sec, from, offset!(inode_mtime_sec));
     // Where they are `long` the values fit in 32 bits all the same, and little endian puts them first.
-    copy(&mut facts.ctime_nsec, inode, offset!(inode_ctime_nsec));
+    block.copy(&mut facts.ctime_nsec, from, offset!(inode_ctime_nsec));
     facts.ctime_nsec &= !CTIME_QUERIED;
-    if copy(&mut facts.mtime_nsec, inode, offset!(inode_mtime_nsec)) {
+    if block.copy(&mut facts.mtime_nsec, from, offset!(inode_mtime_nsec)) {
         record.known |= known::TIMES;
     }
 }

@@ -11,8 +11,8 @@ use detector_common::{
 
 use crate::{
     capture::stdio,
-    kernel_read::{Address, Fault, follow, read, read_str},
-    maps::Scratch,
+    kernel_read::{Address, Fault, copy, follow, read, read_str},
+    maps::{Scratch, scratch},
     settings::offset,
     tail,
 };
@@ -31,6 +31,13 @@ impl Place {
     /// Reads it from the struct at `base`, given the offsets of its two members.
     #[inline(always)]
     fn read(&mut self, base: Address, mnt: u32, dentry: u32) -> Result<(), Fault> {
+        if mnt != ABSENT && dentry == mnt.wrapping_add(8) {
+            // Laid out as here, on every kernel so far.
+            if !copy(self, base, mnt) || self.mnt.is_null() || self.dentry.is_null() {
+                return Err(Fault::Read);
+            }
+            return Ok(());
+        }
         self.mnt = follow(base, mnt)?;
         self.dentry = follow(base, dentry)?;
         Ok(())
@@ -87,14 +94,10 @@ pub(crate) fn ancestors(scratch: &mut Scratch) {
     let mut index = 0;
     while index < ANCESTOR_EXES {
         let leader = scratch.work.leaders[index];
-        if leader.is_null() {
-            return;
-        }
-        if let Ok(mm) = follow(leader, offset!(task_mm)) {
-            let fs = follow(leader, offset!(task_fs)).unwrap_or(null());
+        if !leader.mm.is_null() {
             scratch.work.root = Place::NOWHERE;
-            let _ = scratch.work.root.read(fs, offset!(fs_root_mnt), offset!(fs_root_dentry));
-            let file = follow(mm, offset!(mm_exe_file)).unwrap_or(null());
+            let _ = scratch.work.root.read(leader.fs, offset!(fs_root_mnt), offset!(fs_root_dentry));
+            let file = follow(leader.mm, offset!(mm_exe_file)).unwrap_or(null());
             let kind = SectionKind::ANCESTOR_EXES[index];
             walk::<SIDE_PATH_COMPONENTS>(
                 scratch,
@@ -111,26 +114,47 @@ pub(crate) fn ancestors(scratch: &mut Scratch) {
 #[inline(always)]
 fn walk<const STEPS: usize>(scratch: &mut Scratch, kind: SectionKind, base: Address, mnt: u32, dentry: u32) {
     tail::open(scratch, kind);
-    let walked = scratch.work.place.read(base, mnt, dentry).and_then(|()| climb::<STEPS>(scratch, kind));
-    if let Err(fault) = walked {
-        tail::fail(scratch, kind, fault);
+    match scratch.work.place.read(base, mnt, dentry) {
+        Ok(()) => {
+            climb_path(kind as u64, STEPS as u64);
+        }
+        Err(fault) => tail::fail(scratch, kind, fault),
     }
 }
 
+/// Walks from `work.place` up to `work.root`, `steps` at most, and closes the section. A function of its own, so that the
+/// verifier looks at it once and not at each of its calls.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn climb_path(kind: u64, steps: u64) -> u64 {
+    if let Some(scratch) = scratch()
+        && let Some(kind) = tail::kind(kind)
+        && let Err(fault) = climb(scratch, kind, steps)
+    {
+        tail::fail(scratch, kind, fault);
+    }
+    0
+}
+
 #[inline(always)]
-fn climb<const STEPS: usize>(scratch: &mut Scratch, kind: SectionKind) -> Result<(), Fault> {
+fn climb(scratch: &mut Scratch, kind: SectionKind, steps: u64) -> Result<(), Fault> {
     if offset!(mount_vfsmount) == ABSENT {
         return Err(Fault::Absent);
     }
+    scratch.work.top_of = null();
     let mut step = 0;
-    while step < STEPS {
+    while step < PATH_COMPONENTS as u64 && step < steps {
         step += 1;
         let Place { mnt, dentry } = scratch.work.place;
         if dentry == scratch.work.root.dentry && mnt == scratch.work.root.mnt {
             tail::close(scratch, kind, section_status::COMPLETE);
             return Ok(());
         }
-        if dentry == follow(mnt, offset!(vfsmount_root))? {
+        if scratch.work.top_of != mnt {
+            scratch.work.top = follow(mnt, offset!(vfsmount_root))?;
+            scratch.work.top_of = mnt;
+        }
+        if dentry == scratch.work.top {
             let mount = mnt.wrapping_sub(offset!(mount_vfsmount) as usize);
             let above = follow(mount, offset!(mount_parent))?;
             if above == mount {
@@ -141,8 +165,11 @@ fn climb<const STEPS: usize>(scratch: &mut Scratch, kind: SectionKind) -> Result
             scratch.work.place.mnt = above.wrapping_add(offset!(mount_vfsmount) as usize);
             continue;
         }
-        let parent = follow(dentry, offset!(dentry_parent))?;
-        let name = follow(dentry, offset!(dentry_name))?;
+        let from = offset!(dentry_parent);
+        scratch.work.node.fill(dentry, from)?;
+        let name = scratch.work.node.follow(from, offset!(dentry_name))?;
+        let parent = scratch.work.node.follow(from, from)?;
+        scratch.work.place.dentry = parent;
         let cut = tail::length(scratch, kind) > (PATH_BYTES - COMPONENT_BYTES) as u32;
         let Some(destination) = tail::room::<COMPONENT_BYTES>(scratch).filter(|_| !cut) else {
             tail::close(scratch, kind, section_status::TRUNCATED);
@@ -156,7 +183,6 @@ fn climb<const STEPS: usize>(scratch: &mut Scratch, kind: SectionKind) -> Result
             tail::close(scratch, kind, section_status::COMPLETE);
             return Ok(());
         }
-        scratch.work.place.dentry = parent;
     }
     tail::close(scratch, kind, section_status::TRUNCATED);
     Ok(())

@@ -67,6 +67,16 @@ fn upid(pid: Address, level: u32) -> Result<Address, Fault> {
     Ok(numbers.wrapping_add((level * offset!(upid_sizeof)) as usize))
 }
 
+/// Copies the number of a `struct pid` in its own namespace.
+#[inline(always)]
+pub(crate) fn innermost_id(number: &mut u32, pid: Address) {
+    if let Ok(level) = read::<u32>(pid, offset!(pid_level))
+        && let Ok(upid) = upid(pid, level)
+    {
+        copy(number, upid, offset!(upid_nr));
+    }
+}
+
 /// Copies the number in the initial namespace of a pid that a `signal_struct` points to.
 #[inline(always)]
 pub(crate) fn outermost_id(number: &mut u32, signal: Address, member: u32) {

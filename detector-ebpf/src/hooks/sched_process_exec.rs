@@ -24,9 +24,9 @@ use crate::{
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Copy {
     /// Sees every exec but those that the kernel keeps from it.
-    First = 0,
+    First,
     /// Attached only where the kernel does that; sees to the execs that the first has not marked.
-    Second = 1,
+    Second,
 }
 
 #[raw_tracepoint(tracepoint = "sched_process_exec")]
@@ -68,7 +68,7 @@ fn try_exec(ctx: &RawTracePointContext, copy: Copy) -> Result<(), Fault> {
     }
     debug!(ctx, "exec of a wanted file, predicates {}", facts);
 
-    let Some(scratch) = scratch(copy) else {
+    let Some(scratch) = scratch() else {
         count(Counter::NoScratch);
         return Ok(());
     };

@@ -15,6 +15,7 @@ const MAP_LOOKUP_ELEM: u32 = 1;
 const MAP_UPDATE_ELEM: u32 = 2;
 const PROG_LOAD: u32 = 5;
 const RAW_TRACEPOINT_OPEN: u32 = 17;
+const BTF_LOAD: u32 = 18;
 const MAP_FREEZE: u32 = 22;
 
 /// What a map shall be.
@@ -41,6 +42,15 @@ struct ElementAttributes {
 }
 
 #[repr(C)]
+struct BtfAttributes {
+    data: u64,
+    log: u64,
+    size: u32,
+    log_size: u32,
+    log_level: u32,
+}
+
+#[repr(C)]
 struct FreezeAttributes {
     map: u32,
 }
@@ -60,14 +70,22 @@ struct ProgramAttributes {
     name: [u8; 16],
     interface: u32,
     expected_attach_type: u32,
-    /// From `prog_btf_fd` to `line_info_cnt`.
-    debug_info: [u64; 5],
+    btf: u32,
+    function_size: u32,
+    functions: u64,
+    function_count: u32,
+    line_size: u32,
+    lines: u64,
+    line_count: u32,
     attach_btf_id: u32,
     attach_descriptor: u32,
+    /// Named, as the kernel would read what a gap happens to hold.
+    core_relocation_count: u32,
 }
 
 const _: () = assert!(size_of::<ProgramAttributes>() == 120 && size_of::<ElementAttributes>() == 32);
 const _: () = assert!(size_of::<MapAttributes>() == 44);
+const _: () = assert!(std::mem::offset_of!(ProgramAttributes, attach_btf_id) == 108);
 
 #[repr(C)]
 struct OpenAttributes {
@@ -144,33 +162,61 @@ pub(super) fn lookup_u64(map: &OwnedFd, index: u32) -> io::Result<u64> {
     Ok(value)
 }
 
-/// Loads a small program of the probes.
-pub(super) fn load(kind: ProgramKind, instructions: &[Instruction]) -> io::Result<OwnedFd> {
-    load_named(kind, "detector_probe", c"GPL", instructions, &mut [])
+/// Hands in descriptions of types.
+pub(super) fn load_btf(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let attributes = BtfAttributes {
+        data: bytes.as_ptr() as u64,
+        log: 0,
+        size: u32::try_from(bytes.len()).map_err(io::Error::other)?,
+        log_size: 0,
+        log_level: 0,
+    };
+    descriptor(call(BTF_LOAD, &attributes)?)
 }
 
-/// Loads a program. The kernel keeps 15 bytes of the name. Where `log` has room the verifier tells what it does.
-pub(super) fn load_named(
-    kind: ProgramKind,
-    name: &str,
-    license: &CStr,
-    instructions: &[Instruction],
-    log: &mut [u8],
-) -> io::Result<OwnedFd> {
-    let (kind, expected_attach_type, attach_btf_id) = kind.numbers();
+/// Loads a small program of the probes.
+pub(super) fn load(kind: ProgramKind, instructions: &[Instruction]) -> io::Result<OwnedFd> {
+    load_program(
+        &ProgramText { kind, name: "detector_probe", license: c"GPL", instructions, types: None },
+        &mut [],
+    )
+}
+
+/// A program.
+#[derive(Clone, Copy)]
+pub(super) struct ProgramText<'a> {
+    pub(super) kind: ProgramKind,
+    /// The kernel keeps 15 bytes.
+    pub(super) name: &'a str,
+    pub(super) license: &'a CStr,
+    pub(super) instructions: &'a [Instruction],
+    /// The types, and for each function its first instruction and its type.
+    pub(super) types: Option<(&'a OwnedFd, &'a [[u32; 2]])>,
+}
+
+/// Loads a program. Where `log` has room the verifier tells what it does.
+pub(super) fn load_program(program: &ProgramText<'_>, log: &mut [u8]) -> io::Result<OwnedFd> {
+    let (kind, expected_attach_type, attach_btf_id) = program.kind.numbers();
+    let length = |length: usize| u32::try_from(length).map_err(io::Error::other);
     let mut attributes = ProgramAttributes {
         kind,
-        instruction_count: u32::try_from(instructions.len()).map_err(io::Error::other)?,
-        instructions: instructions.as_ptr() as u64,
-        license: license.as_ptr() as u64,
-        name: short_name(name),
+        instruction_count: length(program.instructions.len())?,
+        instructions: program.instructions.as_ptr() as u64,
+        license: program.license.as_ptr() as u64,
+        name: short_name(program.name),
         expected_attach_type,
         attach_btf_id,
         ..ProgramAttributes::default()
     };
+    if let Some((btf, functions)) = program.types {
+        attributes.btf = number(btf);
+        attributes.function_size = 8;
+        attributes.functions = functions.as_ptr() as u64;
+        attributes.function_count = length(functions.len())?;
+    }
     if !log.is_empty() {
         attributes.log_level = 1;
-        attributes.log_size = u32::try_from(log.len()).map_err(io::Error::other)?;
+        attributes.log_size = length(log.len())?;
         attributes.log = log.as_mut_ptr() as u64;
     }
     descriptor(call(PROG_LOAD, &attributes)?)

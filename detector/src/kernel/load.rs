@@ -102,10 +102,11 @@ impl Kernel {
             sizes.push(("AYA_LOGS", SMALLEST_RING));
         }
         if !needs.second {
-            sizes.extend([("SCRATCH", 1), ("MARKS", 1)]);
+            sizes.push(("MARKS", 1));
         }
         let object = LoadedObject::new(OBJECT, globals, &sizes)?;
-        let settings = LiveSettings::map(object.map(SETTINGS)?).map_err(|error| map_failed(SETTINGS, &error))?;
+        let settings =
+            LiveSettings::map(object.map(SETTINGS)?).map_err(|error| map_failed(SETTINGS, &error))?;
         settings.set(&options.settings);
 
         let mut kernel = Self { object, settings, programs: Vec::new(), kernel_log: options.kernel_log };
@@ -194,8 +195,9 @@ impl Needs {
         };
         Self {
             switch: switch.filter(|_| disturbed),
-            // Without a name for each exec the second could not tell what the first has seen.
-            second: disturbed && offsets.task_self_exec_id != ABSENT,
+            // Both share the scratch space, so it takes the switch; and without a name for each exec the second could
+            // not tell what the first has seen.
+            second: disturbed && switch.is_some() && offsets.task_self_exec_id != ABSENT,
         }
     }
 }
@@ -236,6 +238,18 @@ pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
 
 fn permission(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
+}
+
+/// Why something that comes with the object was not taken.
+pub(super) fn not_permitted_or_bad(what: &str, error: &io::Error) -> KernelError {
+    if permission(error) {
+        return KernelError::NotPermitted {
+            what: what.to_owned(),
+            errno: error.to_string(),
+            root: is_root(),
+        };
+    }
+    KernelError::BadObject(format!("{what}: {error}"))
 }
 
 /// Why a map could not be made.

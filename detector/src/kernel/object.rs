@@ -7,14 +7,14 @@ use std::{
     os::fd::{AsRawFd as _, OwnedFd},
 };
 
-use aya_obj::{EbpfSectionKind, Map, Object, generated::bpf_insn};
+use aya_obj::{EbpfSectionKind, Map, Object, btf::BtfFeatures, generated::bpf_insn};
 use detector_common::kernel_functions::{PREEMPT_DISABLE, PREEMPT_ENABLE};
 
 use super::{
     KernelError,
     bpf_call::{
-        MapAttributes, ProgramKind, freeze, load_named, make_map_of, raise_locked_memory_limit, set_first,
-        short_name,
+        MapAttributes, ProgramKind, ProgramText, freeze, load_btf, load_program, make_map_of,
+        raise_locked_memory_limit, set_first, short_name,
     },
     instruction::{CALL, Instruction, KERNEL_FUNCTION, MOV_IMMEDIATE, instruction},
 };
@@ -24,6 +24,10 @@ const READ_ONLY_FOR_PROGRAMS: u32 = 1 << 7;
 const MAPPABLE: u32 = 1 << 10;
 /// The verifier's log grows up to this before we do without its end.
 const LARGEST_LOG: usize = 64 * 1024 * 1024;
+
+/// What BTF of 5.10 can say: the object's is reduced to that everywhere. In this order: functions, global ones, sections,
+/// empty ones; floats, tags of declarations and of types, wide enums.
+const OLDEST_BTF: BtfFeatures = BtfFeatures::new(true, true, true, false, false, false, false, false);
 
 /// BTF ids of the two functions of the kernel that switch preemption off and on.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +40,8 @@ pub(super) struct PreemptionSwitch {
 pub(super) struct LoadedObject {
     object: Object,
     maps: HashMap<String, OwnedFd>,
+    /// The object's own types: without them the verifier looks at each function once for every call of it.
+    types: OwnedFd,
 }
 
 impl LoadedObject {
@@ -48,6 +54,13 @@ impl LoadedObject {
         let mut object = Object::parse(bytes).map_err(bad)?;
         object.patch_map_data(globals).map_err(bad)?;
         raise_locked_memory_limit();
+        let types = object
+            .fixup_and_sanitize_btf(&OLDEST_BTF)
+            .map_err(bad)?
+            .ok_or_else(|| KernelError::BadObject("it describes no types".to_owned()))?
+            .to_bytes();
+        let types = load_btf(&types)
+            .map_err(|error| super::load::not_permitted_or_bad("loading its types", &error))?;
         let mut maps = HashMap::new();
         let described: Vec<(String, Map)> = object.maps.drain().collect();
         for (name, map) in &described {
@@ -58,7 +71,7 @@ impl LoadedObject {
         let known = described.iter().map(|(name, map)| (name.as_str(), maps[name].as_raw_fd(), map));
         object.relocate_maps(known, &text).map_err(bad)?;
         object.relocate_calls(&text).map_err(bad)?;
-        Ok(Self { object, maps })
+        Ok(Self { object, maps, types })
     }
 
     /// The descriptor of a map.
@@ -83,12 +96,17 @@ impl LoadedObject {
         let function = self.object.functions.get(&program.function_key()).ok_or_else(missing)?;
         let code: Vec<Instruction> =
             function.instructions.iter().map(|&one| put_right(as_number(one), switch)).collect();
-        let license = &program.license;
-        match load_named(kind, name, license, &code, &mut []) {
-            Ok(program) => Ok(program),
-            // Only asked for when there is something to explain: the log costs time and memory.
-            Err(error) => Err((error, verifier_log(kind, name, license, &code))),
-        }
+        let functions: Vec<[u32; 2]> =
+            function.func_info.func_info.iter().map(|info| [info.insn_off, info.type_id]).collect();
+        let text = ProgramText {
+            kind,
+            name,
+            license: &program.license,
+            instructions: &code,
+            types: Some((&self.types, &functions)),
+        };
+        // The log is only asked for when there is something to explain: it costs time and memory.
+        load_program(&text, &mut []).map_err(|error| (error, verifier_log(&text)))
     }
 }
 
@@ -146,11 +164,11 @@ fn put_right(one: Instruction, switch: Option<PreemptionSwitch>) -> Instruction 
 }
 
 /// Loads once more, for the log.
-fn verifier_log(kind: ProgramKind, name: &str, license: &std::ffi::CStr, code: &[Instruction]) -> String {
+fn verifier_log(program: &ProgramText<'_>) -> String {
     let mut size = 1024 * 1024;
     loop {
         let mut log = vec![0; size];
-        let refused = load_named(kind, name, license, code, &mut log);
+        let refused = load_program(program, &mut log);
         let is_full = refused.is_err_and(|error| error.raw_os_error() == Some(libc::ENOSPC));
         if is_full && size < LARGEST_LOG {
             size *= 8;
