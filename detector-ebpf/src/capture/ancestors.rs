@@ -3,7 +3,7 @@
 use core::{mem::size_of, ptr::null};
 
 use detector_common::{
-    limits::{ANCESTOR_EXES, ANCESTORS, TAIL_BYTES},
+    limits::{ANCESTORS, TAIL_BYTES},
     record::exec::{Ancestor, SectionKind, section_status},
 };
 

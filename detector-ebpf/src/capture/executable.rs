@@ -9,7 +9,7 @@ use detector_common::{
 
 use crate::{
     capture::overlay_layer::{Layer, OVERLAY_MAGIC},
-    kernel_read::{Address, Block, Fault, copy, embedded, follow, read, read_str},
+    kernel_read::{Address, Block, Fault, copy, embedded, follow, read, read_str, typed},
     maps::Scratch,
     settings::offset,
 };
@@ -40,6 +40,25 @@ impl Executable {
         let inode = follow(file, offset!(file_f_inode))?;
         let sb = follow(inode, offset!(inode_sb))?;
         let magic: u64 = read(sb, offset!(sb_magic))?;
+        let mut exe = Self { file, inode, sb, magic, upper: core::ptr::null(), layer_known: true };
+        if magic == OVERLAY_MAGIC {
+            match Layer::upper_dentry(inode) {
+                Ok(upper) => exe.upper = upper,
+                Err(_) => exe.layer_known = false,
+            }
+        }
+        Ok(exe)
+    }
+
+    /// As [`Self::judge`], with plain loads as far as the kernel's types go: what stands behind the inode has none.
+    #[inline(always)]
+    pub(crate) fn judge_typed(file: Address) -> Result<Self, Fault> {
+        let inode: Address = typed(file, offset!(file_f_inode));
+        let sb: Address = typed(inode, offset!(inode_sb));
+        if sb.is_null() {
+            return Err(Fault::Read);
+        }
+        let magic: u64 = typed(sb, offset!(sb_magic));
         let mut exe = Self { file, inode, sb, magic, upper: core::ptr::null(), layer_known: true };
         if magic == OVERLAY_MAGIC {
             match Layer::upper_dentry(inode) {

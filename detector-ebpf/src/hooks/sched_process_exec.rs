@@ -1,7 +1,15 @@
 //! Raw tracepoint `sched_process_exec(task, old_pid, bprm)`: runs once for every successful exec, when credentials
 //! and memory are final. Only here is everything about the new program true and still there.
+//!
+//! The programs are of the typed kind: the verifier knows what the arguments point to, so the few reads that judge a file
+//! are plain loads. Nearly every exec costs no more than that.
 
-use aya_ebpf::{helpers::bpf_ktime_get_boot_ns, macros::raw_tracepoint, programs::RawTracePointContext};
+use aya_ebpf::{
+    EbpfContext,
+    helpers::bpf_ktime_get_boot_ns,
+    macros::{btf_tracepoint, raw_tracepoint},
+    programs::{BtfTracePointContext, RawTracePointContext},
+};
 use aya_log_ebpf::debug;
 use detector_common::{
     ABI_VERSION,
@@ -13,7 +21,7 @@ use crate::{
     capture::{self, executable::Executable},
     emit::emit,
     filter,
-    kernel_read::{Address, Fault, follow},
+    kernel_read::{Address, follow, typed},
     maps::{count, scratch},
     mark,
     preemption::undisturbed,
@@ -29,50 +37,57 @@ pub(crate) enum Copy {
     Second,
 }
 
-#[raw_tracepoint(tracepoint = "sched_process_exec")]
-fn detector_exec(ctx: RawTracePointContext) -> i32 {
-    hook(&ctx, Copy::First)
+#[btf_tracepoint(function = "sched_process_exec")]
+fn detector_exec(ctx: BtfTracePointContext) -> i32 {
+    undisturbed(|| typed_exec(&ctx, Copy::First));
+    0
 }
 
-#[raw_tracepoint(tracepoint = "sched_process_exec")]
-fn detector_exec2(ctx: RawTracePointContext) -> i32 {
-    hook(&ctx, Copy::Second)
+#[btf_tracepoint(function = "sched_process_exec")]
+fn detector_exec2(ctx: BtfTracePointContext) -> i32 {
+    undisturbed(|| typed_exec(&ctx, Copy::Second));
+    0
 }
 
-#[inline(always)]
-fn hook(ctx: &RawTracePointContext, copy: Copy) -> i32 {
-    undisturbed(|| {
-        if try_exec(ctx, copy).is_err() {
-            count(Counter::Unreadable);
-        }
-    });
+/// For kernels that do not describe the tracepoint's arguments.
+#[raw_tracepoint(tracepoint = "sched_process_exec")]
+fn detector_exec_raw(ctx: RawTracePointContext) -> i32 {
+    let bprm: Address = ctx.arg(2);
+    match follow(bprm, offset!(bprm_file)).and_then(Executable::judge) {
+        Ok(exe) => judged(&ctx, ctx.arg(0), ctx.arg(1), bprm, exe, Copy::First),
+        Err(_) => count(Counter::Unreadable),
+    }
     0
 }
 
 #[inline(always)]
-fn try_exec(ctx: &RawTracePointContext, copy: Copy) -> Result<(), Fault> {
-    let task: Address = ctx.arg(0);
+fn typed_exec(ctx: &BtfTracePointContext, copy: Copy) {
     let bprm: Address = ctx.arg(2);
+    match Executable::judge_typed(typed(bprm, offset!(bprm_file))) {
+        Ok(exe) => judged(ctx, ctx.arg(0), ctx.arg(1), bprm, exe, copy),
+        Err(_) => count(Counter::Unreadable),
+    }
+}
 
-    let file = follow(bprm, offset!(bprm_file))?;
-    let exe = Executable::judge(file)?;
+/// The rest of the way, which few execs go.
+#[inline(always)]
+fn judged<C: EbpfContext>(ctx: &C, task: Address, old_tid: i32, bprm: Address, exe: Executable, copy: Copy) {
     let facts = exe.predicates();
     if !filter::wants(facts, task) {
-        return Ok(());
+        return;
     }
     match copy {
         Copy::First if second_attached() => mark::leave(task),
         Copy::First => {}
-        Copy::Second if mark::is_there(task) => return Ok(()),
+        Copy::Second if mark::is_there(task) => return,
         Copy::Second => count(Counter::SecondLook),
     }
     debug!(ctx, "exec of a wanted file, predicates {}", facts);
 
     let Some(scratch) = scratch() else {
         count(Counter::NoScratch);
-        return Ok(());
+        return;
     };
-    let old_tid: i32 = ctx.arg(1);
     scratch.record.header = RecordHeader {
         abi: ABI_VERSION,
         kind: RecordKind::Exec as u16,
@@ -85,7 +100,20 @@ fn try_exec(ctx: &RawTracePointContext, copy: Copy) -> Result<(), Fault> {
         Copy::First => 0,
         Copy::Second => known::SECOND_LOOK,
     };
+    // Through memory: from here on they are mere numbers to the verifier, whatever program this is.
+    let (task, bprm) =
+        (plain_number(&mut scratch.work.current, task), plain_number(&mut scratch.work.top, bprm));
     capture::exec(scratch, task, old_tid as u32, bprm);
     emit(scratch);
-    Ok(())
+}
+
+/// Takes the type away that the verifier knows of a pointer.
+#[inline(always)]
+fn plain_number(place: &mut Address, pointer: Address) -> Address {
+    let place: *mut Address = place;
+    // SAFETY: the place is valid; volatile, or the compiler would keep the pointer in its register.
+    unsafe {
+        core::ptr::write_volatile(place, pointer);
+        core::ptr::read_volatile(place)
+    }
 }

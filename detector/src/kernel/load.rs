@@ -12,6 +12,7 @@ use detector_common::{
     kernel_offsets::{ABSENT, KernelOffsets},
     settings::Settings,
 };
+use log::debug;
 use tokio::{
     io::{Interest, unix::AsyncFd},
     task::JoinHandle,
@@ -33,9 +34,13 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/de
 /// Where the running kernel describes its types.
 const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 const TRACEPOINT: &std::ffi::CStr = c"sched_process_exec";
+/// What the kernel's BTF calls the type of that tracepoint.
+const TRACEPOINT_TYPE: &str = "btf_trace_sched_process_exec";
 /// The program, and its copy for what the kernel keeps from the first; attached in this order.
 const FIRST: &str = "detector_exec";
 const SECOND: &str = "detector_exec2";
+/// The program for kernels that know no types of tracepoints.
+const UNTYPED: &str = "detector_exec_raw";
 /// The section, and so the map, of the settings.
 const SETTINGS: &str = ".data.settings";
 /// aya-log levels run from 1 (error) to 5 (trace); 0 switches the statements off, and the verifier removes them.
@@ -110,19 +115,34 @@ impl Kernel {
         settings.set(&options.settings);
 
         let mut kernel = Self { object, settings, programs: Vec::new(), kernel_log: options.kernel_log };
-        kernel.attach(FIRST, &needs, host)?;
-        if needs.second {
-            kernel.attach(SECOND, &needs, host)?;
+        let typed = btf.typedef_id(TRACEPOINT_TYPE).map(ProgramKind::TypedTracepoint);
+        let Some(typed) = typed else {
+            kernel.attach(UNTYPED, ProgramKind::RawTracepoint, None, host)?;
+            return Ok(kernel);
+        };
+        match kernel.attach(FIRST, typed, needs.switch, host) {
+            Ok(()) if needs.second => kernel.attach(SECOND, typed, needs.switch, host)?,
+            Ok(()) => {}
+            // The kernel itself may have no BTF while a file describes it: slower, and the same records.
+            Err(error) => {
+                debug!("no typed tracepoint program here: {error}");
+                kernel.attach(UNTYPED, ProgramKind::RawTracepoint, None, host)?;
+            }
         }
         Ok(kernel)
     }
 
-    fn attach(&mut self, name: &'static str, needs: &Needs, host: &Host) -> Result<(), KernelError> {
-        let program = self
-            .object
-            .load(name, ProgramKind::RawTracepoint, needs.switch)
-            .map_err(|(error, log)| refused(name, &error, &log, host))?;
-        let link = bpf_call::open_raw_tracepoint(&program, Some(TRACEPOINT)).map_err(|error| {
+    fn attach(
+        &mut self,
+        name: &'static str,
+        kind: ProgramKind,
+        switch: Option<PreemptionSwitch>,
+        host: &Host,
+    ) -> Result<(), KernelError> {
+        let program =
+            self.object.load(name, kind, switch).map_err(|(error, log)| refused(name, &error, &log, host))?;
+        let tracepoint = matches!(kind, ProgramKind::RawTracepoint).then_some(TRACEPOINT);
+        let link = bpf_call::open_raw_tracepoint(&program, tracepoint).map_err(|error| {
             KernelError::Attach { tracepoint: "sched_process_exec", reason: error.to_string() }
         })?;
         self.programs.push(Attached { program, _link: link });
@@ -183,22 +203,16 @@ impl Kernel {
 
 impl Needs {
     fn of(btf: &Btf<'_>, offsets: &KernelOffsets) -> Self {
+        if preemption::look(offsets) == TracepointPrograms::Undisturbed {
+            return Self { switch: None, second: false };
+        }
         let function = |name| btf.function_id(name);
         let switch = function("bpf_preempt_disable")
             .zip(function("bpf_preempt_enable"))
             .map(|(off, on)| PreemptionSwitch { off, on });
-        let disturbed = match preemption::look(offsets) {
-            TracepointPrograms::Undisturbed => false,
-            TracepointPrograms::Preemptible => true,
-            // Programs have been preemptible there only since long after the switch was made.
-            TracepointPrograms::Unknown => switch.is_some(),
-        };
-        Self {
-            switch: switch.filter(|_| disturbed),
-            // Both share the scratch space, so it takes the switch; and without a name for each exec the second could
-            // not tell what the first has seen.
-            second: disturbed && switch.is_some() && offsets.task_self_exec_id != ABSENT,
-        }
+        // Both copies share the scratch space, so it takes the switch; and without a name for each exec the second could
+        // not tell what the first has seen.
+        Self { switch, second: switch.is_some() && offsets.task_self_exec_id != ABSENT }
     }
 }
 
