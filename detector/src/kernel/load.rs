@@ -64,7 +64,7 @@ pub struct Kernel {
     settings: LiveSettings,
     /// First and second program.
     programs: Vec<Attached>,
-    kernel_log: bool,
+    log: bool,
 }
 
 struct Attached {
@@ -114,7 +114,7 @@ impl Kernel {
             LiveSettings::map(object.map(SETTINGS)?).map_err(|error| map_failed(SETTINGS, &error))?;
         settings.set(&options.settings);
 
-        let mut kernel = Self { object, settings, programs: Vec::new(), kernel_log: options.kernel_log };
+        let mut kernel = Self { object, settings, programs: Vec::new(), log: options.kernel_log };
         let typed = btf.typedef_id(TRACEPOINT_TYPE).map(ProgramKind::TypedTracepoint);
         let Some(typed) = typed else {
             kernel.attach(UNTYPED, ProgramKind::RawTracepoint, None, host)?;
@@ -182,7 +182,7 @@ impl Kernel {
     /// Starts forwarding the kernel side's debug log to this program's log, when it was asked for; must be called
     /// inside the runtime.
     pub fn spawn_log(&mut self) -> Result<Option<JoinHandle<()>>, KernelError> {
-        if !self.kernel_log {
+        if !self.log {
             return Ok(None);
         }
         let first = self.programs.first().ok_or(KernelError::Missing(FIRST))?;
