@@ -1,9 +1,11 @@
 //! Alerts to lines, in Falco's layouts.
 
+mod internal;
 mod json;
 mod text;
 
-pub use json::{JsonOptions, json};
+pub use internal::InternalAlert;
+pub use json::{JsonOptions, internal_json, json};
 pub use text::{message, text};
 
 use crate::event::time;

@@ -28,4 +28,5 @@ pub mod report;
 pub mod rules;
 pub mod selftest;
 pub mod settings;
+pub mod telemetry;
 pub mod yaml;

@@ -1,7 +1,7 @@
 //! The JSON line of an alert: one object, no spaces, keys sorted bytewise, as Falco 0.39 and later write it. Made
 //! here and nowhere else.
 
-use super::{TimeFormat, message, text};
+use super::{InternalAlert, TimeFormat, message, text};
 use crate::{
     alert::Alert,
     event::{Value, lossy, time},
@@ -51,6 +51,25 @@ pub fn json(alert: &Alert, hostname: &str, options: &JsonOptions, format: TimeFo
     if options.tags {
         line.key("tags").strings(&alert.rule.tags);
     }
+    line.key("time").string(&time::rfc3339(alert.time_ns));
+    line.end()
+}
+
+/// The line of a message about the agent itself, without its newline: no tags, no `message`, whatever the options say.
+#[must_use]
+pub fn internal_json(alert: &InternalAlert, hostname: &str) -> String {
+    let mut line = Object::new(512);
+    line.key("hostname").string(hostname);
+    line.key("output").string(&alert.output);
+    line.key("output_fields");
+    let mut fields = Object::new(256);
+    for (name, value) in alert.sorted() {
+        fields.key(name).string(value);
+    }
+    line.raw(&fields.end());
+    line.key("priority").string(alert.priority.name());
+    line.key("rule").string(alert.rule);
+    line.key("source").string("internal");
     line.key("time").string(&time::rfc3339(alert.time_ns));
     line.end()
 }
