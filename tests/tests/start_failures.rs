@@ -1,11 +1,12 @@
 //! A start that cannot succeed: the agent says in one line what is wrong and what to do, and ends with 1.
 
+use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use detector_tests::case::has_root;
-use detector_tests::{process, program_copy};
+use detector_tests::{agent, process, program_copy};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
@@ -72,4 +73,29 @@ fn no_btf() {
         Ok(mount(Some("none"), "/sys/kernel/btf", Some("tmpfs"), MsFlags::empty(), none)?)
     };
     refused(hide_btf, &["no kernel BTF at /sys/kernel/btf/vmlinux", "CONFIG_DEBUG_INFO_BTF"]);
+}
+
+/// Whatever the kernel is locked down to, the agent does what follows from it. `cargo xtask vm` boots one that is locked
+/// down for confidentiality.
+#[test]
+fn lockdown_is_told() {
+    if !has_root("lockdown_is_told") {
+        return;
+    }
+    let modes = fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
+    if modes.contains("[confidentiality]") {
+        return refused(
+            || Ok(()),
+            &[
+                "lockdown mode `confidentiality`",
+                "forbids eBPF programs to read kernel memory",
+                "lockdown=integrity",
+            ],
+        );
+    }
+    let mut command = Command::new(agent::program());
+    command.args(["-M", "1", "-o", "json_output=true"]);
+    let finished = process::run(command);
+    assert_eq!(finished.code(), 0, "not locked down that far ({modes}), so it starts: {finished}");
+    assert!(finished.stderr.contains("hooks armed"), "{finished}");
 }

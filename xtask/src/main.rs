@@ -28,8 +28,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     BuildEbpf(build_ebpf::Options),
-    /// Build everything: the eBPF program and the agent (release, static) at `target/detector`
-    Build(build_ebpf::Options),
+    Build(build::Options),
     /// Check format, lints, rooms, sizes, words, licences and Cargo.lock
     Lint,
     Test(test::Options),

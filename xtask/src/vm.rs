@@ -3,6 +3,7 @@ mod archive;
 mod attempt;
 mod budget;
 mod console;
+mod engines;
 mod guest;
 mod initramfs;
 mod kernel;
@@ -10,18 +11,20 @@ mod kernel_choice;
 mod kvm;
 mod lab;
 mod machine;
+mod plan;
 mod qemu;
 mod report;
 mod stack;
+mod target;
 pub(crate) mod verifier_stats;
 
 use anyhow::Result;
 
 use crate::workspace::Workspace;
 use crate::{build, build_ebpf};
-use kernel_choice::Wanted;
 pub(crate) use lab::Lab;
 pub(crate) use report::Report;
+pub(crate) use target::Target;
 
 /// Boot real Debian kernels in QEMU and run the agent and the real-kernel tests inside
 ///
@@ -29,9 +32,10 @@ pub(crate) use report::Report;
 /// not come up is a failure.
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
-    /// Series such as `6.12`, or `newest`; all five when none is given
+    /// Series such as `6.12`, or `newest`, and behind it `/docker`, `/lockdown` or `/arm64` for another guest than the
+    /// plain one; the whole matrix when none is given
     #[arg(value_name = "KERNEL")]
-    kernels: Vec<Wanted>,
+    kernels: Vec<Target>,
     /// Run only this suite (a file of tests/tests, without .rs); can be given many times
     #[arg(long, value_name = "SUITE")]
     suite: Vec<String>,
@@ -49,7 +53,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let workspace = Workspace::find()?;
     build::build(&workspace, &build_ebpf::Options::default())?;
-    let report = Lab::prepare(&workspace)?.run(options)?;
+    let report = Lab::prepare(&workspace, &options.kernels)?.run(options)?;
     report.print();
     // Asked for by name or as part of all: here a kernel that cannot be had is a failure.
     report.verdict(false)

@@ -27,12 +27,13 @@ pub(super) enum Found {
 /// The private apt.
 pub(super) struct Archive {
     folder: PathBuf,
+    debian_architecture: &'static str,
 }
 
 impl Archive {
     /// Prepares the lists below `folder`; asks the archive when they are older than a day.
-    pub(super) fn open(folder: &Path) -> Result<Self> {
-        let archive = Self { folder: folder.to_owned() };
+    pub(super) fn open(folder: &Path, debian_architecture: &'static str) -> Result<Self> {
+        let archive = Self { folder: folder.to_owned(), debian_architecture };
         if !apt::is_here() {
             bail!("no apt-get on this machine: kernels come as Debian packages");
         }
@@ -53,7 +54,9 @@ impl Archive {
              Acquire::Languages \"none\";\n\
              Acquire::IndexTargets::deb::DEP-11::DefaultEnabled \"false\";\n\
              Acquire::Retries \"3\";\n\
-             APT::Sandbox::User \"root\";\n"
+             APT::Sandbox::User \"root\";\n\
+             APT::Architecture \"{debian_architecture}\";\n\
+             APT::Architectures {{ \"{debian_architecture}\"; }};\n"
         );
         let same = std::fs::read_to_string(folder.join("sources.list")).is_ok_and(|old| old == list);
         for (name, text) in [("sources.list", &list), ("apt.conf", &options)] {
@@ -67,7 +70,8 @@ impl Archive {
     }
 
     /// Finds the release that is meant.
-    pub(super) fn find(&self, wanted: &Wanted, debian_architecture: &str) -> Result<Found> {
+    pub(super) fn find(&self, wanted: &Wanted) -> Result<Found> {
+        let debian_architecture = self.debian_architecture;
         let names = format!("^linux-(image|binary|modules)-[0-9].*-cloud-{debian_architecture}$");
         let found = command::ask(self.apt("apt-cache").args(["search", "--names-only", &names]))?;
         Ok(match kernel_choice::choose(wanted, &found, debian_architecture) {
@@ -80,18 +84,18 @@ impl Archive {
         })
     }
 
-    /// Downloads the packages of a release to `folder`; apt verifies each against the signed list. The answer is the
+    /// Downloads packages to `folder`; apt verifies each against the signed list. The answer is the
     /// archive's refusal, if it lists the packages and does not have them.
-    pub(super) fn download(&self, release: &Release, folder: &Path) -> Result<Result<(), String>> {
+    pub(super) fn download(&self, packages: &[String], folder: &Path) -> Result<Result<(), String>> {
         let mut download = self.apt("apt-get");
-        download.current_dir(folder).args(["-qq", "download"]).args(&release.packages);
+        download.current_dir(folder).args(["-qq", "download"]).args(packages);
         command::show(&download);
         let Err(error) = command::ask(&mut download) else { return Ok(Ok(())) };
         let answer = format!("{error:#}");
         if ["404 ", "403 "].iter().any(|refusal| answer.contains(refusal)) {
             return Ok(Err(answer));
         }
-        Err(error.context(format!("cannot download the kernel {}", release.name)))
+        Err(error.context(format!("cannot download {}", packages.join(" "))))
     }
 
     fn update(&self) -> Result<()> {

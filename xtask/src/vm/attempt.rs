@@ -1,4 +1,4 @@
-//! One kernel: booted once, and once more (never silently) when machine or guest broke down instead of answering.
+//! One machine: booted once, and once more (never silently) when machine or guest broke down instead of answering.
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use anyhow::Result;
 use super::console::Console;
 use super::guest::Guest;
 use super::kernel::Kernel;
-use super::kernel_choice::Wanted;
-use super::machine::Machine;
 use super::qemu::{self, Accelerator, Boot};
+use super::target::Target;
 
-/// What the attempts of one kernel have in common.
+/// What the attempts of one machine have in common.
 pub(super) struct Setup<'lab> {
-    pub(super) machine: &'lab Machine,
+    pub(super) target: &'lab Target,
+    pub(super) kernel: &'lab Kernel,
     pub(super) accelerator: Accelerator,
     pub(super) guest: &'lab Guest,
     pub(super) folder: &'lab Path,
@@ -22,9 +22,9 @@ pub(super) struct Setup<'lab> {
     pub(super) verbose: bool,
 }
 
-/// How one kernel did.
+/// How one machine did.
 pub(super) struct Outcome {
-    pub(super) wanted: Wanted,
+    pub(super) target: Target,
     pub(super) release: String,
     pub(super) console: Console,
     /// Of all attempts.
@@ -35,37 +35,40 @@ pub(super) struct Outcome {
 }
 
 impl Setup<'_> {
-    pub(super) fn try_kernel(&self, wanted: &Wanted, kernel: &Kernel) -> Result<Outcome> {
-        let mut outcome = self.attempt(wanted, kernel, "first")?;
+    pub(super) fn run(&self) -> Result<Outcome> {
+        let mut outcome = self.attempt("first")?;
         if outcome.console.broke_down() {
-            println!("{}: broke down, tried once more: {}", kernel.release, outcome.faults.join("; "));
-            let broken = std::mem::replace(&mut outcome, self.attempt(wanted, kernel, "second")?);
+            println!("{}: broke down, tried once more: {}", self.target, outcome.faults.join("; "));
+            let broken = std::mem::replace(&mut outcome, self.attempt("second")?);
             outcome.retried = broken.faults;
             outcome.total += broken.total;
         }
         Ok(outcome)
     }
 
-    fn attempt(&self, wanted: &Wanted, kernel: &Kernel, name: &str) -> Result<Outcome> {
+    fn attempt(&self, name: &str) -> Result<Outcome> {
+        let (kernel, kind) = (self.kernel, self.target.kind);
         // Kept afterwards: with it and the printed command line a person can look closer.
-        let initramfs = self.folder.join(format!("{}.initramfs", kernel.release));
-        self.guest.write(kernel, &initramfs)?;
+        let file = self.target.to_string().replace('/', "-");
+        let initramfs = self.folder.join(format!("{file}.initramfs"));
+        self.guest.write(kernel, kind, &initramfs)?;
         let boot = Boot {
             image: &kernel.image(),
             initramfs: &initramfs,
-            log: &self.logs.join(format!("{}.{name}.log", kernel.release)),
+            log: &self.logs.join(format!("{file}.{name}.log")),
             accelerator: self.accelerator,
             limit: qemu::LIMIT,
             just_come_up: false,
-            append: self.append,
+            append: &format!("{} {}", kind.parameters(), self.append),
+            memory: kind.memory(),
             verbose: self.verbose,
         };
-        let (console, total) = qemu::boot(self.machine, &boot)?;
-        let mut faults = console.faults(self.guest.suites());
+        let (console, total) = qemu::boot(kind.machine(), &boot)?;
+        let mut faults = console.faults(&self.guest.plan(kind));
         if let Some(booted) = console.release.as_ref().filter(|booted| **booted != kernel.release) {
             faults.push(format!("booted {booted} instead of {}", kernel.release));
         }
-        let release = kernel.release.clone();
-        Ok(Outcome { wanted: wanted.clone(), release, console, total, retried: Vec::new(), faults })
+        let (target, release) = (self.target.clone(), kernel.release.clone());
+        Ok(Outcome { target, release, console, total, retried: Vec::new(), faults })
     }
 }

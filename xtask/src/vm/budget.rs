@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
 use super::console::Program;
-use super::kernel_choice::Wanted;
+use super::target::Target;
 use crate::workspace::Workspace;
 
 /// Recorded figures get so much room (percent): patch releases of one series differ a little.
@@ -38,17 +38,17 @@ impl Budget {
     }
 
     /// Sets the figures of one kernel anew.
-    pub(super) fn record(&mut self, wanted: &Wanted, programs: &[Program]) {
+    pub(super) fn record(&mut self, target: &Target, programs: &[Program]) {
         let figures = programs
             .iter()
             .filter_map(|program| Some((program.name.clone(), program.verified?)))
             .map(|(name, verified)| (name, verified.saturating_add(verified / 100 * HEADROOM)));
-        self.0.insert(wanted.to_string(), figures.collect());
+        self.0.insert(target.budget(), figures.collect());
     }
 
     /// What is above the budget, or has none. Kernels that do not tell the figure (before 5.16) cannot be held to one.
-    pub(super) fn faults(&self, wanted: &Wanted, programs: &[Program]) -> Vec<String> {
-        let limits = self.0.get(&wanted.to_string());
+    pub(super) fn faults(&self, target: &Target, programs: &[Program]) -> Vec<String> {
+        let limits = self.0.get(&target.budget());
         let judge = |program: &Program| {
             let verified = program.verified?;
             let name = &program.name;
@@ -59,7 +59,7 @@ impl Budget {
                      or record anew with `cargo xtask verifier-stats --record`"
                 )),
                 None => Some(format!(
-                    "{name} has no verifier budget for {wanted}: `cargo xtask verifier-stats --record`"
+                    "{name} has no verifier budget for {target}: `cargo xtask verifier-stats --record`"
                 )),
             }
         };
@@ -81,12 +81,12 @@ mod tests {
 
     #[test]
     fn growth_above_the_headroom_is_a_fault() {
-        let (mut budget, series) = (Budget::default(), Wanted::Series(6, 1));
+        let (mut budget, series) = (Budget::default(), "6.1".parse::<Target>().unwrap());
         assert_eq!(budget.faults(&series, &[program(Some(1))]).len(), 1, "no budget yet");
         budget.record(&series, &[program(Some(1000))]);
         assert_eq!(budget.faults(&series, &[program(Some(1200))]), Vec::<String>::new());
         assert_eq!(budget.faults(&series, &[program(Some(1201))]).len(), 1);
-        assert_eq!(budget.faults(&Wanted::Newest, &[program(Some(1))]).len(), 1, "another kernel");
+        assert_eq!(budget.faults(&"newest".parse().unwrap(), &[program(Some(1))]).len(), 1, "another kernel");
         assert_eq!(budget.faults(&series, &[program(None)]), Vec::<String>::new());
         let text = toml::to_string(&budget).unwrap();
         assert_eq!(toml::from_str::<Budget>(&text).unwrap(), budget);

@@ -2,6 +2,8 @@
 //! itself returns tells nothing.
 use std::collections::BTreeMap;
 
+use super::plan::Plan;
+
 /// What has been seen of one run.
 #[derive(Debug, Default)]
 pub(super) struct Console {
@@ -33,6 +35,15 @@ pub(super) struct Program {
     pub(super) machine_code: u32,
 }
 
+/// A case that said so itself, with the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NotRun {
+    pub(super) case: String,
+    /// Whether the outside refuses what it needs.
+    pub(super) unobtainable: bool,
+    pub(super) reason: String,
+}
+
 /// One test program in the guest.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Suite {
@@ -40,6 +51,8 @@ pub(super) struct Suite {
     pub(super) overlay_before: bool,
     /// Cases that passed.
     pub(super) passed: u32,
+    /// Cases that did not run.
+    pub(super) not_run: Vec<NotRun>,
     /// Names of the cases that failed.
     pub(super) failed: Vec<String>,
     /// Exit code; none while it runs, or when the machine stopped under it.
@@ -59,6 +72,8 @@ impl Console {
             self.exit = code.map(|code| (code, up));
         } else if let Some(rest) = line.strip_prefix("VM-SUITE ") {
             self.suite(rest);
+        } else if let Some(rest) = line.strip_prefix("VM-NOT-RUN ") {
+            self.not_run(rest);
         } else if let Some(rest) = line.strip_prefix("VM-PROGRAM ") {
             self.programs.extend(program(rest));
         } else if line.starts_with("VM-FAULT ") || is_kernel_fault(line) {
@@ -85,6 +100,16 @@ impl Console {
         }
     }
 
+    /// `case<TAB>class<TAB>reason`; the test program has counted the case as passed.
+    fn not_run(&mut self, rest: &str) {
+        let Some(suite) = self.running.as_ref().and_then(|name| self.suites.get_mut(name)) else { return };
+        let mut words = rest.splitn(3, '\t').map(str::to_owned);
+        let (case, class) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let reason = words.next().unwrap_or_default();
+        suite.passed = suite.passed.saturating_sub(1);
+        suite.not_run.push(NotRun { case, unobtainable: class == "unobtainable", reason });
+    }
+
     /// A line of a test program: `test NAME ... ok`.
     fn case(&mut self, rest: &str) {
         let Some(suite) = self.running.as_ref().and_then(|name| self.suites.get_mut(name)) else { return };
@@ -100,16 +125,16 @@ impl Console {
         self.exit.is_none()
     }
 
-    /// Everything that is wrong, for a machine in which `expected` should have run.
-    pub(super) fn faults<'name>(&self, expected: impl Iterator<Item = &'name str>) -> Vec<String> {
+    /// Everything that is wrong, for a machine that had this plan.
+    pub(super) fn faults(&self, plan: &Plan) -> Vec<String> {
         let mut faults: Vec<String> = self.fault.iter().cloned().collect();
         if self.boot.is_none() {
             faults.push("the guest did not come up".to_owned());
         }
-        if self.programs.is_empty() {
+        if plan.shows_agent() && self.programs.is_empty() {
             faults.push("the agent loaded no program".to_owned());
         }
-        for name in expected {
+        for name in plan.runs() {
             let Some(suite) = self.suites.get(name) else {
                 faults.push(format!("{name} did not run"));
                 continue;
@@ -117,10 +142,17 @@ impl Console {
             faults.extend(suite.failed.iter().map(|case| format!("{name}::{case} failed")));
             match suite.code {
                 None => faults.push(format!("{name} did not end")),
-                Some(0) if suite.passed == 0 => faults.push(format!("{name} ran no case")),
+                Some(0) if suite.passed == 0 && suite.not_run.is_empty() => {
+                    faults.push(format!("{name} ran no case"))
+                }
                 Some(0) => {}
                 Some(code) if suite.failed.is_empty() => faults.push(format!("{name} ended with {code}")),
                 Some(_) => {}
+            }
+            for NotRun { case, unobtainable, reason } in &suite.not_run {
+                if !unobtainable && !plan.allows(reason) {
+                    faults.push(format!("{name}::{case} did not run: {reason}"));
+                }
             }
             if suite.overlay_before {
                 faults.push(format!("{name}: overlay was loaded before the agent"));
@@ -135,10 +167,14 @@ impl Console {
         faults
     }
 
-    /// Cases passed and failed.
-    pub(super) fn cases(&self) -> (u32, usize) {
-        let failed = self.suites.values().map(|suite| suite.failed.len()).sum();
-        (self.suites.values().map(|suite| suite.passed).sum(), failed)
+    /// How many cases passed and failed, and which did not run.
+    pub(super) fn cases(&self) -> (u32, usize, Vec<&NotRun>) {
+        let suites = self.suites.values();
+        (
+            suites.clone().map(|suite| suite.passed).sum(),
+            suites.clone().map(|suite| suite.failed.len()).sum(),
+            suites.flat_map(|suite| &suite.not_run).collect(),
+        )
     }
 }
 
@@ -162,6 +198,7 @@ fn is_kernel_fault(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vm::target::Kind;
 
     fn console(lines: &[&str]) -> Console {
         let mut console = Console::default();
@@ -169,6 +206,26 @@ mod tests {
             console.read(line);
         }
         console
+    }
+
+    fn plan(suites: &[&str]) -> Plan {
+        Plan::of(Kind::Plain, suites, &[])
+    }
+
+    #[test]
+    fn a_case_that_did_not_run_is_excused_only_by_what_the_guest_lacks() {
+        let with = |line| {
+            let mut lines = GOOD.to_vec();
+            lines.insert(6, line);
+            console(&lines)
+        };
+        let excused = with("VM-NOT-RUN two\tmissing\tno dockerd (apt-get install docker.io)");
+        assert_eq!(excused.faults(&plan(&["burst"])), Vec::<String>::new());
+        assert_eq!((excused.cases().0, excused.cases().2.len()), (1, 1), "it is no passed case");
+        let missing = with("VM-NOT-RUN two\tmissing\tno runc (apt-get install runc)");
+        assert_eq!(missing.faults(&plan(&["burst"])).len(), 1);
+        let refused = with("VM-NOT-RUN two\tunobtainable\tthe proxy said no");
+        assert_eq!(refused.faults(&plan(&["burst"])), Vec::<String>::new());
     }
 
     const GOOD: [&str; 8] = [
@@ -185,8 +242,9 @@ mod tests {
     #[test]
     fn a_good_run_has_no_fault() {
         let console = console(&GOOD);
-        assert_eq!(console.faults(["burst"].into_iter()), Vec::<String>::new());
-        assert_eq!((console.cases(), console.boot, console.exit), ((2, 0), Some(3.21), Some((0, 7.5))));
+        assert_eq!(console.faults(&plan(&["burst"])), Vec::<String>::new());
+        assert_eq!((console.cases().0, console.cases().1, console.boot), (2, 0, Some(3.21)));
+        assert_eq!(console.exit, Some((0, 7.5)));
         assert_eq!(console.release.as_deref(), Some("6.1.0-56-cloud-amd64"));
         let program = Program { name: "exec".to_owned(), verified: Some(1234), machine_code: 567 };
         assert_eq!(console.programs, [program]);
@@ -194,7 +252,7 @@ mod tests {
 
     #[test]
     fn whatever_is_missing_is_a_fault() {
-        assert_eq!(console(&GOOD).faults(["burst", "copy_up"].into_iter()), ["copy_up did not run"]);
+        assert_eq!(console(&GOOD).faults(&plan(&["burst", "copy_up"])), ["copy_up did not run"]);
         for absent in 0..GOOD.len() {
             // Headings of the test program carry nothing, and one case of two may be filtered out.
             if [3, 4, 5].contains(&absent) {
@@ -202,14 +260,10 @@ mod tests {
             }
             let mut lines = GOOD.to_vec();
             lines.remove(absent);
-            assert_ne!(
-                console(&lines).faults(["burst"].into_iter()),
-                Vec::<String>::new(),
-                "without {absent}"
-            );
+            assert_ne!(console(&lines).faults(&plan(&["burst"])), Vec::<String>::new(), "without {absent}");
         }
         let nothing_ran: Vec<&str> = GOOD.into_iter().filter(|line| !line.starts_with("test ")).collect();
-        assert_eq!(console(&nothing_ran).faults(["burst"].into_iter()), ["burst ran no case"]);
+        assert_eq!(console(&nothing_ran).faults(&plan(&["burst"])), ["burst ran no case"]);
     }
 
     #[test]
@@ -218,15 +272,15 @@ mod tests {
         lines[4] = "test two ... FAILED";
         lines[6] = "VM-SUITE end=burst code=101 up=7.10";
         lines[7] = "VM-EXIT rc=1 up=7.50";
-        assert_eq!(console(&lines).faults(["burst"].into_iter()), ["burst::two failed"]);
+        assert_eq!(console(&lines).faults(&plan(&["burst"])), ["burst::two failed"]);
         lines[2] = "VM-SUITE begin=burst overlay=present";
-        assert!(console(&lines).faults(["burst"].into_iter()).iter().any(|fault| fault.contains("overlay")));
+        assert!(console(&lines).faults(&plan(&["burst"])).iter().any(|fault| fault.contains("overlay")));
     }
 
     #[test]
     fn a_panic_is_a_break_down() {
         let console = console(&[GOOD[0], GOOD[2], "[    7.1] Kernel panic - not syncing: Fatal exception"]);
         assert!(console.broke_down());
-        assert!(console.faults(["burst"].into_iter())[0].contains("Kernel panic"));
+        assert!(console.faults(&plan(&["burst"]))[0].contains("Kernel panic"));
     }
 }

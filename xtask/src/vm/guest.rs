@@ -6,36 +6,55 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
+use super::archive::Archive;
+use super::engines::Engines;
 use super::initramfs::Initramfs;
-use super::kernel::Kernel;
+use super::kernel::{Kernel, files_below};
 use super::machine::Machine;
+use super::plan::Plan;
+use super::target::Kind;
 use crate::workspace::Workspace;
-use crate::{build, command, containers};
+use crate::{build, build::Arch, command, containers};
 
-/// Suites that need an engine or a network, neither of which is in the guest.
-const NOT_FOR_THE_GUEST: [&str; 2] = ["docker", "event_generator"];
-/// Cases of the other suites of which the same is true.
-const SKIPPED_CASES: [&str; 2] =
-    ["a_private_docker_runs_containers", "the_stand_in_drops_like_the_event_generator"];
+/// The case that only the real program can run.
+const EVENT_GENERATOR_CASE: &str = "the_real_event_generator";
 
-/// The suite of which the first process runs some cases once more, under cgroup version 1.
-const RUN_AGAIN: &str = "sched_process_exec";
-
-/// The programs for the guest, by name.
+/// The programs for the guests of one architecture, by name.
 pub(super) struct Guest {
     suites: BTreeMap<String, PathBuf>,
+    /// Names of those that were asked for.
+    chosen: Vec<String>,
     helpers: BTreeMap<String, PathBuf>,
     agent: PathBuf,
     busybox: PathBuf,
+    /// What makes containers there; by kind of guest.
+    engines: Vec<(Kind, Engines)>,
+    event_generator: Option<PathBuf>,
+    /// Falco's own rule files, where a folder of them was named.
+    falco_rules: Vec<PathBuf>,
 }
 
 impl Guest {
-    /// Builds the test programs; the agent must have been built.
-    pub(super) fn build(workspace: &Workspace, machine: &Machine, filter: &[String]) -> Result<Self> {
-        build::ensure_target(machine.target)?;
+    /// Builds agent and test programs for the architecture; the eBPF object must have been built, and so must the agent
+    /// for this machine.
+    ///
+    /// Every suite that cargo builds without extra features goes into the guest. A case that needs an engine which the
+    /// guest does not have says so itself.
+    pub(super) fn build(
+        workspace: &Workspace,
+        machine: &Machine,
+        kinds: &[Kind],
+        filter: &[String],
+        archive: &Archive,
+    ) -> Result<Self> {
+        let arch = machine.arch;
+        if !arch.is_ours() {
+            build::cross_build(workspace, arch)?;
+        }
         let mut cargo = workspace.cargo();
+        arch.prepare(&mut cargo)?;
         cargo.args(["test", "--no-run", "--profile", "vm", "--package", "detector-tests", "--test", "*"]);
-        cargo.args(["--target", machine.target, "--message-format", "json-render-diagnostics"]);
+        cargo.args(["--target", &arch.static_target(), "--message-format", "json-render-diagnostics"]);
         cargo.arg("--target-dir").arg(workspace.target());
         command::show(&cargo);
         let output = cargo
@@ -47,37 +66,50 @@ impl Guest {
             output.status.success(),
             "cannot build the tests for the guest: see cargo's output above"
         );
-        let (mut suites, helpers) = programs(&String::from_utf8_lossy(&output.stdout));
+        let (suites, helpers) = programs(&String::from_utf8_lossy(&output.stdout));
         for name in filter {
             anyhow::ensure!(suites.contains_key(name), "there is no suite `{name}` among tests/tests");
         }
-        suites.retain(|name, _| {
-            let chosen = filter.is_empty() || filter.contains(name);
-            chosen && !NOT_FOR_THE_GUEST.contains(&name.as_str())
-        });
-        anyhow::ensure!(!suites.is_empty(), "no suite is left to run in the guest");
-        let busybox = containers::static_busybox(workspace)?;
-        Ok(Self { suites, helpers, agent: workspace.agent(), busybox })
+        let chosen =
+            suites.keys().filter(|name| filter.is_empty() || filter.contains(name)).cloned().collect();
+        let engines =
+            kinds.iter().map(|kind| Ok((*kind, Engines::of(*kind)?))).collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            suites,
+            chosen,
+            helpers,
+            agent: arch.agent(workspace),
+            busybox: busybox(workspace, arch, archive)?,
+            engines,
+            event_generator: event_generator(workspace)?,
+            falco_rules: falco_rules(),
+        })
     }
 
-    /// A guest that only starts the agent.
-    pub(super) fn build_without_suites(workspace: &Workspace, machine: &Machine) -> Result<Self> {
-        Ok(Self { suites: BTreeMap::new(), ..Self::build(workspace, machine, &[])? })
+    /// Leaves all suites out: the guest only starts the agent.
+    pub(super) fn without_suites(mut self) -> Self {
+        self.chosen.clear();
+        self
     }
 
-    /// Names of all that the first process will run.
-    pub(super) fn suites(&self) -> impl Iterator<Item = &str> {
-        let again = self.suites.contains_key(RUN_AGAIN).then_some("cgroup_v1");
-        self.suites.keys().map(String::as_str).chain(again)
+    /// What the first process of such a guest does.
+    pub(super) fn plan(&self, kind: Kind) -> Plan {
+        let suites: Vec<&str> = self.chosen.iter().map(String::as_str).collect();
+        Plan::of(kind, &suites, if self.event_generator.is_some() { &[] } else { &[EVENT_GENERATOR_CASE] })
+    }
+
+    /// The case that cannot run in any guest, with the reason.
+    pub(super) fn left_out(&self) -> Option<(&'static str, String)> {
+        let reason = "there is no event-generator to put into the guest: DETECTOR_EVENT_GENERATOR can name a static \
+                      one; the stand-in ran";
+        self.event_generator.is_none().then(|| (EVENT_GENERATOR_CASE, reason.to_owned()))
     }
 
     /// Writes the first file system for `kernel` to `path`.
-    pub(super) fn write(&self, kernel: &Kernel, path: &Path) -> Result<()> {
+    pub(super) fn write(&self, kernel: &Kernel, kind: Kind, path: &Path) -> Result<()> {
         let mut initramfs = Initramfs::default();
-        for folder in ["dev", "proc", "sys", "tmp", "run", "root", "etc", "bin", "sbin"] {
-            initramfs.folder(folder)?;
-        }
-        for folder in ["vm", "vm/bin", "vm/suites", "vm/modules"] {
+        for folder in ["proc", "sys", "tmp", "run", "root", "etc", "sbin", "var/lib", "var/tmp", "vm/suites"]
+        {
             initramfs.folder(folder)?;
         }
         initramfs.console()?;
@@ -91,16 +123,80 @@ impl Guest {
         for (name, program) in self.helpers.iter().filter(|(name, _)| *name != "vm-init") {
             initramfs.file(&format!("vm/bin/{name}"), program)?;
         }
-        for (name, program) in &self.suites {
+        let plan = self.plan(kind);
+        for name in plan.programs() {
+            let program = self.suites.get(name).with_context(|| format!("there is no suite `{name}`"))?;
             initramfs.file(&format!("vm/suites/{name}"), program)?;
         }
-        initramfs.text("vm/skip", &SKIPPED_CASES.join("\n"))?;
+        initramfs.text("vm/plan", &plan.text())?;
+        self.add_engines(kind, &mut initramfs)?;
+        for file in &self.falco_rules {
+            initramfs.file(&format!("vm/falco-rules/{}", name_of(file)), file)?;
+        }
         for module in kernel.module_files() {
-            let name = module.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            initramfs.file(&format!("vm/modules/{name}"), &module)?;
+            initramfs.file(&format!("vm/modules/{}", name_of(&module)), &module)?;
         }
         std::fs::write(path, initramfs.finish()?).with_context(|| format!("cannot write {}", path.display()))
     }
+
+    fn add_engines(&self, kind: Kind, initramfs: &mut Initramfs) -> Result<()> {
+        let Some((_, engines)) = self.engines.iter().find(|(of, _)| *of == kind) else { return Ok(()) };
+        for program in &engines.programs {
+            initramfs.file(&format!("bin/{}", name_of(program)), program)?;
+        }
+        for library in &engines.libraries {
+            initramfs.file(library.display().to_string().trim_start_matches('/'), library)?;
+        }
+        if let Some(program) = self.event_generator.as_ref().filter(|_| kind == Kind::Docker) {
+            initramfs.file("vm/bin/event-generator", program)?;
+        }
+        Ok(())
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A static busybox for the architecture: this machine's, or the archive's.
+fn busybox(workspace: &Workspace, arch: Arch, archive: &Archive) -> Result<PathBuf> {
+    if arch.is_ours() {
+        return containers::static_busybox(workspace);
+    }
+    let folder = workspace.target().join("tools").join(format!("busybox-{}", arch.static_target()));
+    let find = |folder: &Path| files_below(folder).into_iter().find(|file| name_of(file) == "busybox");
+    if let Some(found) = find(&folder) {
+        return Ok(found);
+    }
+    let work = tempfile::tempdir().context("cannot make a folder for a download")?;
+    if let Err(refusal) = archive.download(&["busybox-static".to_owned()], work.path())? {
+        anyhow::bail!("the archive refuses busybox-static for {}: {refusal}", arch.static_target());
+    }
+    let package = files_below(work.path()).into_iter().next().context("apt downloaded no busybox-static")?;
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    command::run(command::program("dpkg-deb").arg("-x").arg(package).arg(&folder))?;
+    find(&folder).context("busybox-static has no busybox")
+}
+
+/// The event-generator: the one that is named, or the one that the tests on this machine have built.
+fn event_generator(workspace: &Workspace) -> Result<Option<PathBuf>> {
+    if let Some(given) = std::env::var_os("DETECTOR_EVENT_GENERATOR").map(PathBuf::from) {
+        anyhow::ensure!(
+            given.is_file(),
+            "DETECTOR_EVENT_GENERATOR names {}, which is no file",
+            given.display()
+        );
+        return Ok(Some(given));
+    }
+    let built = files_below(&workspace.target().join("tools"));
+    Ok(built.into_iter().find(|file| name_of(file) == "event-generator"))
+}
+
+/// The files of the folder that `DETECTOR_FALCO_RULES` names.
+fn falco_rules() -> Vec<PathBuf> {
+    let folder = std::env::var_os("DETECTOR_FALCO_RULES").map(PathBuf::from);
+    let files = folder.map(|folder| files_below(&folder)).unwrap_or_default();
+    files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "yaml")).collect()
 }
 
 /// Test programs and ordinary programs among cargo's messages.

@@ -1,7 +1,8 @@
 //! The guest's first file system, in the format that the kernel unpacks (cpio, "newc"): written here, because it is
 //! twenty lines and needs no program.
+use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -10,37 +11,54 @@ const PROGRAM: u32 = 0o100_755;
 const LINK: u32 = 0o120_777;
 const CHARACTER_DEVICE: u32 = 0o020_600;
 
-/// An archive in the making. Paths are relative to the root.
+/// An archive in the making. Paths are relative to the root; folders above a file are made on their own.
 #[derive(Default)]
 pub(super) struct Initramfs {
     bytes: Vec<u8>,
     inode: u32,
+    folders: BTreeSet<PathBuf>,
+    files: BTreeSet<PathBuf>,
 }
 
 impl Initramfs {
-    /// Adds an empty folder; folders come before what is in them.
+    /// Adds an empty folder, if it is not there.
     pub(super) fn folder(&mut self, path: &str) -> Result<()> {
-        self.entry(path, FOLDER, &[], (0, 0))
+        self.folders_above(path)?;
+        if self.folders.insert(PathBuf::from(path)) { self.entry(path, FOLDER, &[], (0, 0)) } else { Ok(()) }
     }
 
-    /// Adds a file that may be executed.
+    fn folders_above(&mut self, path: &str) -> Result<()> {
+        match path.rsplit_once('/') {
+            Some((above, _)) => self.folder(above),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds a file that may be executed; once, even if it is wanted more often.
     pub(super) fn file(&mut self, path: &str, from: &Path) -> Result<()> {
+        if !self.files.insert(PathBuf::from(path)) {
+            return Ok(());
+        }
         let content = std::fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+        self.folders_above(path)?;
         self.entry(path, PROGRAM, &content, (0, 0))
     }
 
     /// Adds a file with the given content.
     pub(super) fn text(&mut self, path: &str, content: &str) -> Result<()> {
+        self.folders_above(path)?;
         self.entry(path, PROGRAM, content.as_bytes(), (0, 0))
     }
 
     /// Adds a symbolic link.
     pub(super) fn link(&mut self, path: &str, to: &str) -> Result<()> {
+        self.folders_above(path)?;
         self.entry(path, LINK, to.as_bytes(), (0, 0))
     }
 
     /// Adds the console, which the kernel opens for the first process.
     pub(super) fn console(&mut self) -> Result<()> {
+        self.folder("dev")?;
         self.entry("dev/console", CHARACTER_DEVICE, &[], (5, 1))
     }
 
@@ -76,6 +94,20 @@ impl Initramfs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_come_once_and_before_what_is_in_them() -> Result<()> {
+        let mut initramfs = Initramfs::default();
+        initramfs.text("a/b/one", "")?;
+        initramfs.text("a/b/two", "")?;
+        let bytes = initramfs.finish()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let at = |name: &str| text.match_indices(name).map(|(at, _)| at).collect::<Vec<_>>();
+        let (above, below, file) = (at("a\0"), at("a/b\0"), at("a/b/one\0"));
+        assert_eq!((above.len(), below.len(), file.len()), (1, 1, 1), "{text}");
+        assert!(above < below && below < file, "{text}");
+        Ok(())
+    }
 
     #[test]
     fn an_entry_is_laid_out_as_the_kernel_reads_it() -> Result<()> {

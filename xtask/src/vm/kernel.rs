@@ -27,7 +27,7 @@ impl Kernel {
         }
         std::fs::create_dir_all(cache).with_context(|| format!("cannot create {}", cache.display()))?;
         let work = tempfile::tempdir_in(cache).context("cannot create a folder for the packages")?;
-        if let Err(refusal) = archive.download(release, work.path())? {
+        if let Err(refusal) = archive.download(&release.packages, work.path())? {
             return Ok(Err(refusal));
         }
         let tree = work.path().join("tree");
@@ -124,7 +124,7 @@ fn dependencies(module: &[u8]) -> Result<Vec<String>> {
 }
 
 /// All regular files below a folder, in a fixed order; none where there is no folder.
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

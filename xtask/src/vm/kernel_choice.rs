@@ -7,21 +7,12 @@ use anyhow::{Context as _, Result};
 
 /// What to look for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(super) enum Wanted {
     /// The newest release of one series, for instance 6.12.
     Series(u32, u32),
     /// The newest release there is.
     Newest,
 }
-
-/// The kernels that users run: long-term ones of the distributions since 5.10, and what comes next.
-pub(super) const ALL: [Wanted; 5] = [
-    Wanted::Series(5, 10),
-    Wanted::Series(6, 1),
-    Wanted::Series(6, 12),
-    Wanted::Series(6, 18),
-    Wanted::Newest,
-];
 
 impl FromStr for Wanted {
     type Err = anyhow::Error;

@@ -9,6 +9,7 @@ use super::guest::Guest;
 use super::kernel::Kernel;
 use super::machine::Machine;
 use super::qemu::{self, Accelerator, Boot};
+use super::target::Kind;
 
 /// Under KVM a guest is up in a second or two.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -20,7 +21,7 @@ pub(super) fn accelerator(
     guest: &Guest,
     folder: &Path,
 ) -> Result<Accelerator> {
-    if std::fs::File::options().read(true).write(true).open("/dev/kvm").is_err() || !machine.is_ours() {
+    if std::fs::File::options().read(true).write(true).open("/dev/kvm").is_err() || !machine.arch.is_ours() {
         return Ok(Accelerator::Tcg);
     }
     let memory = folder.join("kvm-probe");
@@ -29,7 +30,7 @@ pub(super) fn accelerator(
         return Ok(chosen(works));
     }
     let initramfs = folder.join("kvm-probe.initramfs");
-    guest.write(kernel, &initramfs)?;
+    guest.write(kernel, Kind::Plain, &initramfs)?;
     let boot = Boot {
         image: &kernel.image(),
         initramfs: &initramfs,
@@ -38,6 +39,7 @@ pub(super) fn accelerator(
         limit: LIMIT,
         just_come_up: true,
         append: "",
+        memory: Kind::Plain.memory(),
         verbose: false,
     };
     let (console, _) = qemu::boot(machine, &boot)?;

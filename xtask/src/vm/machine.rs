@@ -1,12 +1,13 @@
 //! The kinds of machine that are emulated, and what differs between them.
+use crate::build::Arch;
 
 /// One architecture as Debian, cargo and QEMU name it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Machine {
     /// Debian's name of the architecture.
     pub(super) debian: &'static str,
-    /// Cargo's target for static programs.
-    pub(super) target: &'static str,
+    /// Ours.
+    pub(super) arch: Arch,
     /// The emulator, and the package that has it.
     pub(super) qemu: &'static str,
     pub(super) qemu_package: &'static str,
@@ -22,7 +23,7 @@ pub(super) struct Machine {
 
 pub(super) const AMD64: Machine = Machine {
     debian: "amd64",
-    target: "x86_64-unknown-linux-musl",
+    arch: Arch::X86_64,
     qemu: "qemu-system-x86_64",
     qemu_package: "qemu-system-x86",
     board: &["-machine", "q35"],
@@ -35,9 +36,14 @@ pub(super) const AMD64: Machine = Machine {
     parameters: "clocksource=hpet no_timer_check",
 };
 
-impl Machine {
-    /// Whether this computer is of the same architecture, so that it could run the guest itself.
-    pub(super) fn is_ours(&self) -> bool {
-        self.target.starts_with(std::env::consts::ARCH)
-    }
-}
+pub(super) const ARM64: Machine = Machine {
+    debian: "arm64",
+    arch: Arch::Aarch64,
+    qemu: "qemu-system-aarch64",
+    qemu_package: "qemu-system-arm",
+    board: &["-machine", "virt"],
+    // Pointer authentication as the architecture has it is a cipher, which costs the emulator more than all else.
+    processor: "max,pauth-impdef=on",
+    console: "ttyAMA0",
+    parameters: "",
+};

@@ -28,6 +28,8 @@ pub(super) struct Boot<'path> {
     pub(super) limit: Duration,
     /// More kernel parameters.
     pub(super) append: &'path str,
+    /// Megabytes.
+    pub(super) memory: u32,
     /// Whether it is enough to see that it comes up.
     pub(super) just_come_up: bool,
     /// Whether the console is shown while it runs.
@@ -68,7 +70,7 @@ pub(super) fn boot(machine: &Machine, boot: &Boot) -> Result<(Console, Duration)
         Accelerator::Kvm => ["-accel", "kvm", "-cpu", "host"],
     });
     // One processor: with two, the emulator races with the kernel's patching of its own code (QEMU 7.2).
-    qemu.args(["-smp", "1", "-m", "1024"]);
+    qemu.args(["-smp", "1", "-m", &boot.memory.to_string()]);
     qemu.arg("-kernel").arg(boot.image).arg("-initrd").arg(boot.initramfs);
     qemu.args(["-append", &parameters, "-serial", "stdio"]);
     command::show(&qemu);

@@ -4,32 +4,38 @@ use std::fmt::Write as _;
 use anyhow::{Result, bail};
 
 use super::attempt::Outcome;
-use super::kernel_choice::Wanted;
+use super::target::Target;
 
 /// All kernels of a run.
 pub(crate) struct Report {
     outcomes: Vec<Outcome>,
-    /// Series that the archive does not have, with its answer.
+    /// Kernels that the archive does not have, with its answer.
     not_offered: Vec<(String, String)>,
+    /// Cases that no guest could run, with the reason.
+    left_out: Vec<(String, String)>,
     logs: String,
 }
 
 impl Report {
     pub(super) fn new(logs: String) -> Self {
-        Self { outcomes: Vec::new(), not_offered: Vec::new(), logs }
+        Self { outcomes: Vec::new(), not_offered: Vec::new(), left_out: Vec::new(), logs }
     }
 
     pub(super) fn add(&mut self, outcome: Outcome) {
         self.outcomes.push(outcome);
     }
 
-    pub(super) fn add_not_offered(&mut self, wanted: &Wanted, answer: &str) {
-        self.not_offered.push((wanted.to_string(), answer.to_owned()));
+    pub(super) fn add_not_offered(&mut self, target: &Target, answer: &str) {
+        self.not_offered.push((target.to_string(), answer.to_owned()));
+    }
+
+    pub(super) fn add_left_out(&mut self, case: &str, reason: String) {
+        self.left_out.push((case.to_owned(), reason));
     }
 
     /// Machines end in any order; they are shown in the order in which they were asked for.
-    pub(super) fn sort(&mut self, wanted: &[Wanted]) {
-        self.outcomes.sort_by_key(|outcome| wanted.iter().position(|one| *one == outcome.wanted));
+    pub(super) fn sort(&mut self, wanted: &[Target]) {
+        self.outcomes.sort_by_key(|outcome| wanted.iter().position(|one| *one == outcome.target));
     }
 
     pub(super) fn outcomes(&self) -> &[Outcome] {
@@ -39,6 +45,19 @@ impl Report {
     /// Kernels that the archive does not offer, with its own answer.
     pub(crate) fn not_offered(&self) -> &[(String, String)] {
         &self.not_offered
+    }
+
+    /// Cases that the outside keeps from running in a guest, by name and reason.
+    pub(crate) fn not_run(&self) -> Vec<(String, String)> {
+        let refused = self.outcomes.iter().flat_map(|outcome| {
+            let cases = outcome.console.cases().2.into_iter().filter(|case| case.unobtainable);
+            cases.map(|case| (format!("{} on {}", case.case, outcome.target), case.reason.clone()))
+        });
+        let left_out = self
+            .left_out
+            .iter()
+            .map(|(case, reason)| (format!("{case} in a virtual machine"), reason.clone()));
+        refused.chain(left_out).collect()
     }
 
     pub(crate) fn print(&self) {
@@ -64,20 +83,22 @@ impl Report {
     /// One line per kernel, and below it what went wrong.
     fn table(&self) -> String {
         let mut text = format!(
-            "\n{:<7} {:<29} {:>6} {:>7} {:>6} {:>6} {:>8}  hooks\n",
-            "kernel", "release", "boot s", "total s", "passed", "failed", "verified"
+            "\n{:<14} {:<29} {:>6} {:>7} {:>6} {:>6} {:>7} {:>8}  hooks\n",
+            "kernel", "release", "boot s", "total s", "passed", "failed", "not run", "verified"
         );
-        for Outcome { wanted, release, console, total, retried, faults } in &self.outcomes {
+        for Outcome { target, release, console, total, retried, faults } in &self.outcomes {
             let boot = console.boot.map_or("-".to_owned(), |boot| format!("{boot:.1}"));
-            let (passed, failed) = console.cases();
+            let (passed, failed, not_run) = console.cases();
             let hooks = console.hooks.as_deref().unwrap_or("-");
             let verified: Option<u32> = console.programs.iter().map(|program| program.verified).sum();
-            let verified = verified.map_or("-".to_owned(), |count| count.to_string());
+            let verified =
+                verified.filter(|count| *count > 0).map_or("-".to_owned(), |count| count.to_string());
             let _ = writeln!(
                 text,
-                "{:<7} {release:<29} {boot:>6} {:>7.1} {passed:>6} {failed:>6} {verified:>8}  {hooks}",
-                wanted.to_string(),
-                total.as_secs_f32()
+                "{:<14} {release:<29} {boot:>6} {:>7.1} {passed:>6} {failed:>6} {:>7} {verified:>8}  {hooks}",
+                target.to_string(),
+                total.as_secs_f32(),
+                not_run.len()
             );
             for fault in retried {
                 let _ = writeln!(text, "        retried: {fault}");
@@ -87,7 +108,7 @@ impl Report {
             }
         }
         for (series, answer) in &self.not_offered {
-            let _ = writeln!(text, "{series:<7} not offered: {answer}");
+            let _ = writeln!(text, "{series:<14} not offered: {answer}");
         }
         text
     }
@@ -99,10 +120,16 @@ mod tests {
 
     use super::*;
     use crate::vm::console::Console;
+    use crate::vm::kernel_choice::Wanted;
+    use crate::vm::target::Kind;
 
-    fn outcome(wanted: Wanted, faults: &[&str]) -> Outcome {
+    fn target(kernel: Wanted) -> Target {
+        Target { kernel, kind: Kind::Plain }
+    }
+
+    fn outcome(kernel: Wanted, faults: &[&str]) -> Outcome {
         Outcome {
-            wanted,
+            target: target(kernel),
             release: "6.1.0-56-cloud-amd64".to_owned(),
             console: Console::default(),
             total: Duration::from_secs(50),
@@ -118,7 +145,7 @@ mod tests {
         report.add(outcome(Wanted::Newest, &[]));
         assert!(report.verdict(false).is_ok());
         report.add(outcome(Wanted::Series(6, 1), &["burst::x failed"]));
-        report.sort(&[Wanted::Series(6, 1), Wanted::Newest]);
+        report.sort(&[target(Wanted::Series(6, 1)), target(Wanted::Newest)]);
         assert!(report.verdict(true).is_err());
         let table = report.table();
         assert!(table.contains("retried: a panic") && table.contains("FAILED: burst::x failed"), "{table}");
@@ -129,7 +156,7 @@ mod tests {
     fn what_the_archive_does_not_offer_is_forgiven_only_where_it_is_listed() {
         let mut report = Report::new(String::new());
         report.add(outcome(Wanted::Newest, &[]));
-        report.add_not_offered(&Wanted::Series(5, 10), "none found");
+        report.add_not_offered(&target(Wanted::Series(5, 10)), "none found");
         assert!(report.verdict(true).is_ok() && report.verdict(false).is_err());
         assert_eq!(report.not_offered().len(), 1);
     }

@@ -2,9 +2,8 @@
 use anyhow::Result;
 
 use super::budget::Budget;
-use super::guest::Guest;
-use super::kernel_choice::Wanted;
 use super::stack;
+use super::target::Target;
 use super::{Lab, Options};
 use crate::workspace::Workspace;
 use crate::{build, build_ebpf};
@@ -12,9 +11,9 @@ use crate::{build, build_ebpf};
 /// Print what the verifier of each kernel processes; fail on growth above the recorded budget
 #[derive(clap::Args)]
 pub(crate) struct StatsOptions {
-    /// Series such as `6.12`, or `newest`; all five when none is given
+    /// Series such as `6.12`, or `newest`, or `6.12/arm64`; all when none is given
     #[arg(value_name = "KERNEL")]
-    kernels: Vec<Wanted>,
+    kernels: Vec<Target>,
     /// Write the figures of now, with some headroom, as the new budget
     #[arg(long)]
     record: bool,
@@ -23,15 +22,15 @@ pub(crate) struct StatsOptions {
 pub(crate) fn run(options: StatsOptions) -> Result<()> {
     let workspace = Workspace::find()?;
     build::build(&workspace, &build_ebpf::Options::default())?;
-    let lab = Lab::prepare(&workspace)?;
-    let guest = Guest::build_without_suites(lab.workspace(), lab.machine())?;
-    let report = lab.boot_all(&Options { kernels: options.kernels, ..Options::default() }, &guest)?;
-    println!("\n{:<8} {:<16} {:>12} {:>14}", "kernel", "program", "instructions", "machine code B");
+    let kernels = if options.kernels.is_empty() { Target::with_figures() } else { options.kernels };
+    let lab = Lab::prepare(&workspace, &kernels)?;
+    let report = lab.boot_all(&Options::default(), &lab.guests_without_suites()?)?;
+    println!("\n{:<10} {:<16} {:>12} {:>14}", "kernel", "program", "instructions", "machine code B");
     for outcome in report.outcomes() {
         for program in &outcome.console.programs {
             let verified = program.verified.map_or("-".to_owned(), |count| count.to_string());
-            let (kernel, name) = (outcome.wanted.to_string(), &program.name);
-            println!("{kernel:<8} {name:<16} {verified:>12} {:>14}", program.machine_code);
+            let (kernel, name) = (outcome.target.to_string(), &program.name);
+            println!("{kernel:<10} {name:<16} {verified:>12} {:>14}", program.machine_code);
         }
     }
     println!("(kernels before 5.16 do not tell the instructions)\n\nfunction: bytes of stack, of 512");
@@ -47,7 +46,7 @@ pub(crate) fn run(options: StatsOptions) -> Result<()> {
                 outcome.release,
                 outcome.faults.join("; ")
             );
-            budget.record(&outcome.wanted, &outcome.console.programs);
+            budget.record(&outcome.target, &outcome.console.programs);
         }
         return budget.write(&workspace);
     }

@@ -1,12 +1,14 @@
 //! The first process of the virtual machines in which the real-kernel tests run on other kernels: sets the stage, runs
 //! the suites one after the other, says how they ended, and powers off.
 //!
+//! What it does in which order, its maker has written to `/vm/plan`: `agent`, `cgroup_v1`, `suite NAME PROGRAM ARGUMENTS`.
 //! Its lines on the console are the contract with `cargo xtask vm`; the last one is the machine's exit status:
 //!
 //! ```text
 //! VM-BOOT up=3.21 release=6.1.0-56-cloud-amd64
 //! VM-PROGRAM name=sched_process_e verified=51234 machine_code=60123
 //! VM-SUITE begin=copy_up overlay=absent
+//! VM-NOT-RUN a_case<TAB>missing<TAB>no dockerd (apt-get install docker.io)
 //! VM-SUITE end=copy_up code=0 up=9.87
 //! VM-EXIT rc=0 up=41.02
 //! ```
@@ -30,7 +32,7 @@ use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module}
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, chdir, chroot};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -97,25 +99,25 @@ fn run() -> Outcome<usize> {
     if !loopback.success() {
         return Err(format!("cannot bring the loopback device up: {loopback}").into());
     }
-    show_agent()?;
-    let mut suites: Vec<PathBuf> =
-        fs::read_dir(format!("{HOME}/suites"))?.map(|entry| Ok(entry?.path())).collect::<Outcome<_>>()?;
-    suites.sort();
-    let skip = fs::read_to_string(format!("{HOME}/skip")).unwrap_or_default();
+    let plan = fs::read_to_string(format!("{HOME}/plan")).map_err(|error| format!("no plan: {error}"))?;
     let mut failed = 0;
-    let skip: Vec<&str> = skip.lines().flat_map(|case| ["--skip", case]).collect();
-    for suite in &suites {
-        let name = suite.file_name().unwrap_or_default().to_string_lossy();
-        failed += usize::from(!run_suite(&name, suite, &skip)?);
-    }
-    if let Some(suite) = suites.iter().find(|suite| suite.ends_with("sched_process_exec")) {
-        change_to_cgroup_v1()?;
-        failed += usize::from(!run_suite("cgroup_v1", suite, &["plain_drop", "as_the_first_process"])?);
+    for step in plan.lines() {
+        let words: Vec<&str> = step.split_whitespace().collect();
+        match words[..] {
+            ["agent"] => show_agent()?,
+            ["cgroup_v1"] => change_to_cgroup_v1()?,
+            ["suite", name, program, ..] => {
+                let program = Path::new(HOME).join("suites").join(program);
+                failed += usize::from(!run_suite(name, &program, &words[3..])?);
+            }
+            _ => return Err(format!("the plan has the unknown step `{step}`").into()),
+        }
     }
     Ok(failed)
 }
 
 fn set_stage() -> Outcome<()> {
+    move_root()?;
     for (kind, folder, data) in MOUNTS {
         // Folders of /sys exist or their file system does not; making one there fails, and the mount says why.
         let _ = fs::create_dir_all(folder);
@@ -131,6 +133,20 @@ fn set_stage() -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// Mounts the first file system once more, on top of itself: nothing can pivot away from the one that the kernel made,
+/// and runtimes pivot.
+fn move_root() -> Outcome<()> {
+    let none = None::<&str>;
+    let steps = || {
+        mount(Some("/"), "/root", none, MsFlags::MS_BIND, none)?;
+        chdir("/root")?;
+        mount(Some("."), "/", none, MsFlags::MS_MOVE, none)?;
+        chroot(".")?;
+        chdir("/")
+    };
+    steps().map_err(|error| format!("cannot make a root to pivot away from: {error}").into())
 }
 
 /// Starts the agent alone, without anything to see: its log tells which hooks it chose, the kernel tells what they cost
@@ -180,9 +196,19 @@ fn change_to_cgroup_v1() -> Outcome<()> {
 fn run_suite(name: &str, suite: &Path, arguments: &[&str]) -> Outcome<bool> {
     let overlay = if remove_overlay() { "absent" } else { "present" };
     say(&format!("VM-SUITE begin={name} overlay={overlay}"));
+    let list = format!("/tmp/not-run.{name}");
     let mut command = Command::new(suite);
+    command.env_clear();
+    for (variable, path) in [
+        ("DETECTOR_FALCO_RULES", format!("{HOME}/falco-rules")),
+        ("DETECTOR_EVENT_GENERATOR", format!("{HOME}/bin/event-generator")),
+    ] {
+        if Path::new(&path).exists() {
+            command.env(variable, path);
+        }
+    }
     command
-        .env_clear()
+        .env("DETECTOR_NOT_RUN", &list)
         .envs([("PATH", "/bin:/sbin"), ("HOME", "/root"), ("TMPDIR", "/tmp"), ("RUST_BACKTRACE", "0")])
         .env("DETECTOR_BIN", format!("{HOME}/bin/detector"))
         .env("DETECTOR_TEST_HELPERS", format!("{HOME}/bin"))
@@ -191,6 +217,9 @@ fn run_suite(name: &str, suite: &Path, arguments: &[&str]) -> Outcome<bool> {
         .stdin(Stdio::null());
     let status = command.status().map_err(|error| format!("cannot start {}: {error}", suite.display()))?;
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(127));
+    for line in fs::read_to_string(&list).unwrap_or_default().lines() {
+        say(&format!("VM-NOT-RUN {line}"));
+    }
     say(&format!("VM-SUITE end={name} code={code} up={}", uptime()));
     Ok(code == 0)
 }

@@ -1,0 +1,167 @@
+//! What is booted: a kernel and the kind of guest around it, as a person types it and as the whole matrix has it.
+use std::fmt;
+use std::str::FromStr;
+
+use anyhow::{Result, bail};
+
+use super::kernel_choice::Wanted;
+use super::machine::{self, Machine};
+
+/// One machine of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(super) kernel: Wanted,
+    pub(super) kind: Kind,
+}
+
+/// How the guest differs from a plain one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// runc, and no engine above it.
+    Plain,
+    /// A Docker engine as well.
+    Docker,
+    /// The kernel is locked down for confidentiality: the agent cannot start, and must say why.
+    LockedDown,
+    /// Another processor; no engine.
+    Arm64,
+}
+
+const fn series(major: u32, minor: u32, kind: Kind) -> Target {
+    Target { kernel: Wanted::Series(major, minor), kind }
+}
+
+/// The kernels that users run: long-term ones of the distributions since 5.10, and what comes next.
+pub(super) const ALL: [Target; 7] = [
+    series(5, 10, Kind::Plain),
+    series(6, 1, Kind::Plain),
+    series(6, 12, Kind::Docker),
+    series(6, 18, Kind::Plain),
+    Target { kernel: Wanted::Newest, kind: Kind::Plain },
+    series(6, 12, Kind::LockedDown),
+    series(6, 12, Kind::Arm64),
+];
+
+impl Kind {
+    const NAMED: [Self; 3] = [Self::Docker, Self::LockedDown, Self::Arm64];
+
+    /// What stands behind the kernel; nothing for a plain guest.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Docker => "docker",
+            Self::LockedDown => "lockdown",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// The machine that is emulated.
+    pub(super) const fn machine(self) -> &'static Machine {
+        match self {
+            Self::Arm64 => &machine::ARM64,
+            Self::Plain | Self::Docker | Self::LockedDown => &machine::AMD64,
+        }
+    }
+
+    /// Kernel parameters of this kind alone.
+    pub(super) const fn parameters(self) -> &'static str {
+        match self {
+            Self::Plain | Self::Arm64 => "",
+            // With AppArmor switched on, Docker wants its compiler of profiles.
+            Self::Docker => "apparmor=0",
+            Self::LockedDown => "lockdown=confidentiality",
+        }
+    }
+
+    /// Megabytes: an engine's programs lie in memory, too.
+    pub(super) const fn memory(self) -> u32 {
+        match self {
+            Self::Docker => 2048,
+            Self::Plain | Self::LockedDown | Self::Arm64 => 1024,
+        }
+    }
+
+    /// Programs that its guest does not have: cases that need one of them do not run there.
+    pub(super) const fn lacks(self) -> &'static [&'static str] {
+        match self {
+            Self::Docker => &[],
+            Self::Plain => &["dockerd"],
+            Self::LockedDown | Self::Arm64 => &["dockerd", "runc"],
+        }
+    }
+
+    /// Whether the agent can start there.
+    pub(super) const fn agent_starts(self) -> bool {
+        !matches!(self, Self::LockedDown)
+    }
+}
+
+impl Target {
+    /// The name under which the verifier's figures are kept: what differs there is the kernel and the processor.
+    pub(super) fn budget(&self) -> String {
+        match self.kind {
+            Kind::Arm64 => self.to_string(),
+            Kind::Plain | Kind::Docker | Kind::LockedDown => self.kernel.to_string(),
+        }
+    }
+
+    /// The machines of which the verifier's figures are kept: each kernel and processor once.
+    pub(super) fn with_figures() -> Vec<Self> {
+        let starts = ALL.into_iter().filter(|target| target.kind.agent_starts());
+        starts
+            .map(|target| match target.kind {
+                Kind::Docker => Self { kind: Kind::Plain, ..target },
+                _ => target,
+            })
+            .collect()
+    }
+}
+
+impl FromStr for Target {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (kernel, kind) = text.split_once('/').unwrap_or((text, ""));
+        let kernel = kernel.parse()?;
+        if kind.is_empty() && !text.contains('/') {
+            return Ok(Self { kernel, kind: Kind::Plain });
+        }
+        match Kind::NAMED.into_iter().find(|known| known.name() == kind) {
+            Some(kind) => Ok(Self { kernel, kind }),
+            None => bail!(
+                "`{kind}` is no kind of guest: write `{kernel}`, or `{kernel}/` with one of {}",
+                Kind::NAMED.map(Kind::name).join(", ")
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = if self.kind == Kind::Plain { "" } else { "/" };
+        write!(f, "{}{separator}{}", self.kernel, self.kind.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_can_be_typed() {
+        for target in ALL {
+            assert_eq!(target.to_string().parse::<Target>().unwrap(), target);
+        }
+        for wrong in ["6.12/", "6.12/podman", "six", "/docker"] {
+            assert!(wrong.parse::<Target>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_kernel_and_processor_has_figures_once() {
+        let mut names: Vec<String> = Target::with_figures().iter().map(Target::budget).collect();
+        assert_eq!(names, ["5.10", "6.1", "6.12", "6.18", "newest", "6.12/arm64"]);
+        names.dedup();
+        assert_eq!(names.len(), 6);
+    }
+}
