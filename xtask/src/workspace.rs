@@ -17,17 +17,17 @@ impl Workspace {
     /// Asks cargo, so that `CARGO_TARGET_DIR` and every cargo configuration file count.
     pub(crate) fn find() -> Result<Self> {
         let ours = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-        let manifest = ours.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
-        let mut metadata = command::program("cargo");
-        metadata.args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"]);
-        let answer = command::ask(metadata.arg(manifest.join("Cargo.toml")))?;
-        let answer: Value =
-            serde_json::from_str(&answer).context("cannot read the answer of `cargo metadata`")?;
+        let answer = metadata(&ours.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR"))))?;
         let folder = |name: &str| {
             let path = answer[name].as_str().map(PathBuf::from);
             path.with_context(|| format!("`cargo metadata` does not tell `{name}`"))
         };
         Ok(Self { root: folder("workspace_root")?, target: folder("target_directory")? })
+    }
+
+    /// What cargo knows about the packages of the workspace.
+    pub(crate) fn metadata(&self) -> Result<Value> {
+        metadata(&self.root)
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -66,6 +66,13 @@ impl Workspace {
     pub(crate) fn short<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
     }
+}
+
+fn metadata(folder: &Path) -> Result<Value> {
+    let mut metadata = command::program("cargo");
+    metadata.args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"]);
+    let answer = command::ask(metadata.arg(folder.join("Cargo.toml")))?;
+    serde_json::from_str(&answer).context("cannot read the answer of `cargo metadata`")
 }
 
 /// Copies `from` to `to` unless `to` already holds the same bytes: a build that changed nothing keeps the time
