@@ -7,11 +7,6 @@ use anyhow::{Context as _, Result};
 use super::target::Kind;
 use crate::{apt, command, containers};
 
-/// Put a bundle into a container, without an engine.
-const RUNC: [&str; 1] = ["runc"];
-/// The engine's programs, and the archiver that images are made with.
-const DOCKER: [&str; 6] = ["runc", "dockerd", "docker", "containerd", "containerd-shim-runc-v2", "tar"];
-
 /// Programs, and the files that they need at the very paths that they have here.
 #[derive(Default)]
 pub(super) struct Engines {
@@ -23,12 +18,6 @@ pub(super) struct Engines {
 impl Engines {
     /// What a guest of this kind shall have; installs what is absent here.
     pub(super) fn of(kind: Kind) -> Result<Self> {
-        let names: &[&str] = match kind {
-            Kind::Plain => &RUNC,
-            Kind::Docker => &DOCKER,
-            // Nothing runs there that could be a container; and the programs here are for another processor.
-            Kind::LockedDown | Kind::Arm64 => &[],
-        };
         match kind {
             Kind::Plain if command::find("runc").is_none() => {
                 apt::ensure(&["runc"], "run containers in other kernels")?;
@@ -37,7 +26,7 @@ impl Engines {
             _ => {}
         }
         let mut engines = Self::default();
-        for name in names {
+        for name in kind.has() {
             let path = command::find(name)
                 .with_context(|| format!("there is no `{name}` on PATH to put into the virtual machine"))?;
             engines.libraries.extend(libraries(&path)?);

@@ -76,7 +76,7 @@ impl Plan {
     /// Whether a case may say that it did not run for this reason: it needs a program that this guest does not have.
     pub(super) fn allows(&self, reason: &str) -> bool {
         let absent = reason.strip_prefix("no ").and_then(|rest| rest.split(' ').next());
-        absent.is_some_and(|absent| self.kind.lacks().contains(&absent))
+        absent.is_some_and(|absent| !self.kind.has().contains(&absent))
     }
 
     /// The runs of test programs, by name.
@@ -117,6 +117,7 @@ mod tests {
         let allows = |kind, reason| Plan::of(kind, &[], &[]).allows(reason);
         assert!(allows(Kind::Plain, "no dockerd (apt-get install docker.io containerd runc)"));
         assert!(!allows(Kind::Docker, "no dockerd (apt-get install docker.io containerd runc)"));
+        assert!(allows(Kind::Docker, "no podman (apt-get install podman)"));
         assert!(!allows(Kind::Plain, "no runc (apt-get install runc)") && !allows(Kind::Plain, "needs root"));
     }
 

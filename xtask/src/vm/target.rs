@@ -81,12 +81,14 @@ impl Kind {
         }
     }
 
-    /// Programs that its guest does not have: cases that need one of them do not run there.
-    pub(super) const fn lacks(self) -> &'static [&'static str] {
+    /// The programs of this machine that its guest has: runtimes, engines, and what images are made with. Cases that
+    /// need another one do not run there.
+    pub(super) const fn has(self) -> &'static [&'static str] {
         match self {
-            Self::Docker => &[],
-            Self::Plain => &["dockerd"],
-            Self::LockedDown | Self::Arm64 => &["dockerd", "runc"],
+            Self::Docker => &["runc", "dockerd", "docker", "containerd", "containerd-shim-runc-v2", "tar"],
+            Self::Plain => &["runc"],
+            // Nothing runs there that could be a container; and the programs here are for another processor.
+            Self::LockedDown | Self::Arm64 => &[],
         }
     }
 
