@@ -8,7 +8,8 @@ fn a_drop_in_runc() {
     let Some(runc) = Runc::for_case("a_drop_in_runc") else { return };
     let Some(agent) = agent_for("a_drop_in_runc") else { return };
     let name = marker("runc");
-    let _ = runc.run(&format!("c-{name}"), &format!("cp /bin/probe /tmp/{name}; /tmp/{name} exit")).ok();
+    let _ =
+        runc.run(&format!("c-{name}"), &format!("cp /bin/probe /tmp/{name}; /tmp/{name} exit; true")).ok();
     let alert = agent.expect_one(&name);
     alert_schema::check(&alert);
     assert_eq!(alert.text("drop.origin"), "new", "in {alert}");
