@@ -143,7 +143,7 @@ impl Console {
             match suite.code {
                 None => faults.push(format!("{name} did not end")),
                 Some(0) if suite.passed == 0 && suite.not_run.is_empty() => {
-                    faults.push(format!("{name} ran no case"))
+                    faults.push(format!("{name} ran no case"));
                 }
                 Some(0) => {}
                 Some(code) if suite.failed.is_empty() => faults.push(format!("{name} ended with {code}")),
