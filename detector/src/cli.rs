@@ -28,6 +28,10 @@ pub struct Cli {
     #[arg(short = 'o', value_name = "KEY=VALUE", global = true)]
     pub overrides: Vec<String>,
 
+    /// Add this to every output; in the style of 2024 `-pc` and `-pk` add the container and the pod
+    #[arg(short = 'p', long = "print", value_name = "FORMAT", global = true)]
+    pub print: Option<String>,
+
     /// Write each alert at once instead of when buffers are full
     #[arg(short = 'U', long = "unbuffered")]
     pub unbuffered: bool,
@@ -151,5 +155,7 @@ mod tests {
         let cli = Cli::try_parse_from(["detector", "replay", "x", "-r", "a", "-o", "k=v"]).unwrap();
         assert!(matches!(cli.command, Some(Command::Replay { .. })));
         assert_eq!((cli.rules.len(), cli.overrides.len()), (1, 1));
+        let cli = Cli::try_parse_from(["detector", "replay", "x", "-pc"]).unwrap();
+        assert_eq!(cli.print.as_deref(), Some("c"));
     }
 }

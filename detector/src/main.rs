@@ -16,7 +16,7 @@ use detector::{
     exit_code,
     inspect::{self, Inspection},
     pipeline,
-    rules::fields::ListFormat,
+    rules::{OutputStyle, fields::ListFormat},
     selftest,
     settings::{self, Settings},
 };
@@ -68,6 +68,12 @@ fn settings(cli: &Cli) -> anyhow::Result<Settings> {
     let mut settings = settled.settings;
     if !cli.rules.is_empty() {
         settings.rules.files.clone_from(&cli.rules);
+    }
+    if let Some(print) = &cli.print {
+        if settings.rules.additions.style == OutputStyle::Current {
+            warn!("-p is deprecated: use -o append_output[]={{extra_output: ...}}; for -pc and -pk as in 2024, output_style=classic");
+        }
+        settings.rules.additions.print = Some(print.clone());
     }
     if cli.unbuffered {
         settings.buffered_outputs = false;

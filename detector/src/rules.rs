@@ -1,5 +1,6 @@
 //! Events to alerts: the fields that rules can use, the rule files, and their evaluation.
 
+mod additions;
 mod catalog;
 mod engine;
 pub mod fields;
@@ -9,7 +10,8 @@ pub mod report;
 pub mod resolve;
 mod set;
 
+pub use additions::{Appended, OutputAdditions, OutputStyle};
 pub use catalog::Catalog;
 pub use engine::{Engine, RuleParts};
 pub use pushdown::KernelFilter;
-pub use set::{OutputStyle, RuleChoice, RulesError};
+pub use set::{RuleChoice, RulesError};

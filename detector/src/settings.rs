@@ -1,5 +1,6 @@
 //! Resolved settings: typed and checked. Stages get plain values from here, never flags or YAML.
 
+mod additions;
 mod keys;
 mod reader;
 

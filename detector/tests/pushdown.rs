@@ -155,7 +155,7 @@ fn engine(conditions: &[String]) -> Engine {
     let never = "evt.type = execve and evt.num=0".to_owned();
     let text: String = conditions.iter().chain([&never]).enumerate().map(rule).collect();
     let files = [RuleFile::from_bytes("r.yaml", text.into_bytes())];
-    let report = load(&files, &Catalog, &LoadOptions::default());
+    let report = load(&files, &Catalog::default(), &LoadOptions::default());
     match RuleChoice::default().engine(report, "evt.time") {
         Ok(engine) => engine,
         Err(error) => panic!("{conditions:?}: {error}"),

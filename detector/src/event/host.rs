@@ -1,12 +1,17 @@
 //! What is the same for all events of a host, and where an event stands in their stream.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 /// The host that an event happened on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostFacts {
     /// Its name, as alerts show it.
     pub hostname: String,
+    /// What the configuration says about it (`static_fields`).
+    pub static_fields: BTreeMap<String, String>,
 }
 
 impl HostFacts {

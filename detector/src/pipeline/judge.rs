@@ -42,7 +42,10 @@ impl<'a> Judge<'a> {
     pub fn new(settings: &'a Settings, engine: Engine) -> Self {
         Self {
             settings,
-            host: Arc::new(HostFacts { hostname: hostname() }),
+            host: Arc::new(HostFacts {
+                hostname: hostname(),
+                static_fields: settings.rules.additions.static_fields.clone(),
+            }),
             position: StreamPosition::default(),
             engine,
             records: 0,

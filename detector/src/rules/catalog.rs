@@ -1,15 +1,24 @@
 //! The catalogue of fields as the rule language wants it, and events as it asks about them.
 
-use std::ops::ControlFlow;
+use std::{collections::BTreeSet, ops::ControlFlow};
 
-use detector_rule_lang::{FieldCatalog, FieldError, FieldInfo, FieldSource, Shape, Type, Value};
+use detector_rule_lang::{FieldCatalog, FieldError, FieldInfo, FieldSource, Shape, Type, Value, did_you_mean};
 
 use super::fields::{self, Field, Lookup, ValueType};
 use crate::event::{self, ExecEvent};
 
 /// The fields of exec events.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Catalog;
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    static_fields: BTreeSet<String>,
+}
+
+impl Catalog {
+    /// With fields `static.NAME` of these names.
+    pub fn new(static_fields: impl IntoIterator<Item = String>) -> Self {
+        Self { static_fields: static_fields.into_iter().collect() }
+    }
+}
 
 impl FieldCatalog for Catalog {
     type Field = Field;
@@ -17,7 +26,14 @@ impl FieldCatalog for Catalog {
     fn resolve(&self, name: &str, argument: Option<&str>) -> Result<FieldInfo<Field>, FieldError> {
         let written = argument.map_or_else(|| name.to_owned(), |argument| format!("{name}[{argument}]"));
         match fields::lookup(&written) {
-            Lookup::Known(field) => Ok(info(field)),
+            Lookup::Known(field) if field.static_name().is_none_or(|name| self.static_fields.contains(name)) => {
+                Ok(info(field))
+            }
+            // The configuration does not have it.
+            Lookup::Known(_) => Err(FieldError::Unknown {
+                did_you_mean: did_you_mean(name, self.static_fields.iter().map(String::as_str))
+                    .map(|near| format!("static.{near}")),
+            }),
             Lookup::OtherEvent(_) => Err(FieldError::OtherEvent),
             Lookup::BadArgument(why) => Err(FieldError::BadArgument { why: why.to_owned() }),
             Lookup::Unknown => Err(FieldError::Unknown { did_you_mean: fields::suggestion(name) }),

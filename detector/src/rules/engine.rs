@@ -1,6 +1,7 @@
 //! Evaluates events against the loaded rules.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
@@ -11,11 +12,15 @@ use super::{
     catalog::{Asked, shown},
     fields::{self, Field},
     pushdown::KernelFilter,
+    resolve::ExtraTemplate,
 };
 use crate::{
     alert::{Alert, AlertRule, Piece, Priority},
-    event::{ExecEvent, Value},
+    event::{ExecEvent, Value, lossy},
 };
+
+/// What stands in texts for a field without a value.
+const NO_VALUE: &[u8] = b"<NA>";
 
 /// A rule as loading leaves it.
 pub struct RuleParts {
@@ -31,6 +36,8 @@ pub struct RuleParts {
     pub program: Program<Field>,
     /// Its output with what is added to it.
     pub template: Template<Field>,
+    /// What only the structured output shows.
+    pub extra_fields: Vec<ExtraTemplate<Field>>,
 }
 
 /// The rules that run, in the order of evaluation.
@@ -45,10 +52,19 @@ pub struct Engine {
 struct Rule {
     program: Program<Field>,
     alert: Arc<AlertRule>,
-    /// The fields of [`AlertRule::fields`]; `None` for one that only other events have.
-    fields: Vec<Option<Field>>,
+    /// What stands for [`AlertRule::fields`].
+    fields: Vec<Shown>,
     /// Values of the output that are no fields: transformed ones.
     computed: Vec<Input<Field>>,
+}
+
+/// Where a value of the structured output comes from.
+enum Shown {
+    Field(Field),
+    /// A field that only other events have.
+    Nothing,
+    /// Text with fields in it.
+    Text(Template<Field>),
 }
 
 impl Engine {
@@ -113,23 +129,36 @@ fn fields_of(rules: &[Rule]) -> Vec<&Field> {
     for rule in rules {
         rule.program.for_each_field(|info| fields.push(&info.field));
         rule.computed.iter().for_each(|input| input.for_each_field(&mut |info| fields.push(&info.field)));
-        fields.extend(rule.fields.iter().flatten());
+        for shown in &rule.fields {
+            match shown {
+                Shown::Field(field) => fields.push(field),
+                Shown::Nothing => {}
+                Shown::Text(template) => {
+                    let inputs = template.keys().filter_map(|key| key.input.as_ref());
+                    inputs.for_each(|input| input.for_each_field(&mut |info| fields.push(&info.field)));
+                }
+            }
+        }
     }
     fields
 }
 
 impl Rule {
     fn new(parts: RuleParts, extra_fields: &[&str]) -> Self {
-        let mut fields: BTreeMap<String, Option<Field>> = BTreeMap::new();
+        let mut fields: BTreeMap<String, Shown> = BTreeMap::new();
         for TemplateKey { key, input } in parts.template.keys() {
-            let field = match input {
-                Some(Input::Field(info)) => Some(info.field.clone()),
-                _ => None,
-            };
-            fields.insert(key.clone(), field);
+            fields.insert(key.clone(), Shown::plain(input.as_ref()));
         }
         for name in extra_fields {
-            fields.entry((*name).to_owned()).or_insert_with(|| fields::lookup(name).field());
+            let field = || fields::lookup(name).field().map_or(Shown::Nothing, Shown::Field);
+            fields.entry((*name).to_owned()).or_insert_with(field);
+        }
+        for extra in parts.extra_fields {
+            let shown = match extra.template.pieces.as_slice() {
+                [lang::Piece::Field(field)] if extra.plain => Shown::plain(field.input.as_ref()),
+                _ => Shown::Text(extra.template),
+            };
+            fields.insert(extra.name, shown);
         }
         let keys: Vec<String> = fields.keys().cloned().collect();
         let mut computed = Vec::new();
@@ -166,7 +195,7 @@ impl Rule {
     }
 
     fn alert(&self, event: &ExecEvent) -> Alert {
-        let value = |field: &Option<Field>| field.as_ref()?.extract(event).map(Value::into_owned);
+        let value = |shown: &Shown| shown.value(event);
         let computed = |input: &Input<Field>| input.value(&mut Asked(event)).map(shown);
         Alert {
             rule: Arc::clone(&self.alert),
@@ -175,4 +204,51 @@ impl Rule {
             computed: self.computed.iter().map(computed).collect(),
         }
     }
+}
+
+impl Shown {
+    /// The value of a field; nothing for what is computed, which has no name.
+    fn plain(input: Option<&Input<Field>>) -> Self {
+        match input {
+            Some(Input::Field(info)) => Self::Field(info.field.clone()),
+            _ => Self::Nothing,
+        }
+    }
+
+    fn value(&self, event: &ExecEvent) -> Option<Value<'static>> {
+        match self {
+            Self::Field(field) => field.extract(event).map(Value::into_owned),
+            Self::Nothing => None,
+            Self::Text(template) => Some(filled_in(template, event)),
+        }
+    }
+}
+
+/// The text of a template: bytes as they are, since only those who write lines know how to escape.
+fn filled_in(template: &Template<Field>, event: &ExecEvent) -> Value<'static> {
+    let mut text = Vec::new();
+    for piece in &template.pieces {
+        let field = match piece {
+            lang::Piece::Literal(literal) => {
+                text.extend_from_slice(literal.as_bytes());
+                continue;
+            }
+            lang::Piece::Field(field) => field,
+        };
+        let value = match &field.input {
+            Some(Input::Field(info)) => info.field.extract(event),
+            Some(input) => input.value(&mut Asked(event)).map(shown),
+            None => None,
+        };
+        let value = value.as_ref().map_or(Cow::Borrowed(NO_VALUE), Value::to_text);
+        match field.width {
+            None => text.extend_from_slice(&value),
+            Some(width) => {
+                let value = lossy(&value);
+                let sized: String = value.chars().chain(std::iter::repeat(' ')).take(width).collect();
+                text.extend_from_slice(sized.as_bytes());
+            }
+        }
+    }
+    Value::owned(text)
 }

@@ -11,6 +11,7 @@ mod entry;
 mod event;
 mod event_times;
 mod executed_file;
+mod fixed;
 mod groups;
 mod kubernetes;
 mod lookup;
@@ -91,6 +92,11 @@ pub static FAMILIES: &[Family] = &[
         name: "drop",
         description: "what this agent knows beyond Falco about the executed file",
         tables: &[drop::FIELDS],
+    },
+    Family {
+        name: "static",
+        description: "what the configuration says about the host",
+        tables: &[fixed::FIELDS],
     },
     Family {
         name: "other",

@@ -1,6 +1,7 @@
 //! The items of all files to one set of rules: what redefinitions, overrides and exceptions make together, compiled,
 //! with the rules that no exec event can match left out.
 
+mod additions;
 mod definitions;
 mod details;
 mod event_types;
@@ -10,8 +11,9 @@ mod names;
 mod selection;
 mod sources;
 
+pub use additions::{AppendOutput, ExtraField, ExtraTemplate, LoadOptions};
 pub use definitions::{Definitions, ListDefinition, MacroDefinition, Named, RuleDefinition, SOURCE};
 pub use details::{RuleDetails, condition_details};
 pub use event_types::{EventTypes, NoExec};
-pub use load::{AppendOutput, LoadOptions, LoadReport, LoadedRule, SkipReason, SkippedRule, load};
+pub use load::{LoadReport, LoadedRule, SkipReason, SkippedRule, load};
 pub use selection::{Selection, Which, runs};

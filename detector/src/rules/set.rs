@@ -4,45 +4,17 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Catalog, Engine,
+    Catalog, Engine, OutputAdditions, OutputStyle,
     engine::RuleParts,
     fields::Field,
     files::RuleFile,
     report::render_text,
-    resolve::{self, AppendOutput, LoadOptions, LoadReport, Selection, runs},
+    resolve::{self, LoadReport, Selection, runs},
 };
 use crate::alert::Priority;
 
 /// Fields of ours that every alert shows beside those of its output.
 const OWN_FIELDS: [&str; 5] = ["drop.age_ms", "drop.kind", "drop.metadata", "drop.origin", "drop.truncated"];
-
-/// What `%container.info` and the tail of an output are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum OutputStyle {
-    /// As Falco 0.41 and later: suggested fields behind the output.
-    #[default]
-    Current,
-    /// As Falco 0.39 and 0.40: `%container.info` is the container's id and name, and nothing is added.
-    Classic,
-}
-
-impl OutputStyle {
-    fn load_options(self) -> LoadOptions {
-        const SUGGESTED: &str = "container_id=%container.id container_name=%container.name \
-            container_image_repository=%container.image.repository container_image_tag=%container.image.tag \
-            k8s_pod_name=%k8s.pod.name k8s_ns_name=%k8s.ns.name";
-        match self {
-            Self::Current => LoadOptions {
-                container_info: String::new(),
-                append_output: vec![AppendOutput { format: SUGGESTED.to_owned(), ..AppendOutput::default() }],
-            },
-            Self::Classic => LoadOptions {
-                container_info: "container_id=%container.id container_name=%container.name".to_owned(),
-                append_output: Vec::new(),
-            },
-        }
-    }
-}
 
 /// Which rules shall run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +28,7 @@ pub struct RuleChoice {
     /// Every rule that matches gives an alert, and not only the first.
     pub all_matching: bool,
     /// What is added to outputs.
-    pub style: OutputStyle,
+    pub additions: OutputAdditions,
 }
 
 impl Default for RuleChoice {
@@ -66,7 +38,7 @@ impl Default for RuleChoice {
             selections: Vec::new(),
             minimum: Priority::Debug,
             all_matching: false,
-            style: OutputStyle::default(),
+            additions: OutputAdditions::default(),
         }
     }
 }
@@ -93,12 +65,16 @@ impl RuleChoice {
     /// Loads the files; the report has the rules or all reasons why not.
     #[must_use]
     pub fn load(&self) -> LoadReport<Field> {
-        resolve::load(&self.read(), &Catalog, &self.style.load_options())
+        let catalog = Catalog::new(self.additions.static_fields.keys().cloned());
+        resolve::load(&self.read(), &catalog, &self.additions.load_options())
     }
 
     fn read(&self) -> Vec<RuleFile> {
         if self.files.is_empty() {
-            return vec![RuleFile::stock()];
+            return match self.additions.style {
+                OutputStyle::Current => vec![RuleFile::stock()],
+                OutputStyle::Classic => vec![RuleFile::stock(), RuleFile::classic_output()],
+            };
         }
         self.files.iter().flat_map(|path| below(path)).map(|path| RuleFile::read(&path)).collect()
     }
@@ -122,6 +98,7 @@ impl RuleChoice {
             tags: rule.tags,
             program: rule.program,
             template: rule.template,
+            extra_fields: rule.extra_fields,
         });
         let running: Vec<RuleParts> = running.collect();
         if running.is_empty() {

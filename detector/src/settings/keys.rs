@@ -1,7 +1,8 @@
 //! The keys of the configuration: those that this program acts on, and those of Falco that do not concern it.
 
 /// Top-level keys that this program acts on.
-pub(super) const KNOWN: [&str; 18] = [
+pub(super) const KNOWN: [&str; 20] = [
+    "append_output",
     "buffered_outputs",
     "config_files",
     "file_output",
@@ -18,14 +19,14 @@ pub(super) const KNOWN: [&str; 18] = [
     "rules",
     "rules_file",
     "rules_files",
+    "static_fields",
     "stdout_output",
     "time_format_iso_8601",
 ];
 
 /// Keys of Falco's configuration that steer what this program does not have, or does not have yet. They are
 /// accepted, and listed once.
-pub(super) const IGNORED: [&str; 25] = [
-    "append_output",
+pub(super) const IGNORED: [&str; 23] = [
     "base_syscalls",
     "buffer_format_base64",
     "capture",
@@ -44,7 +45,6 @@ pub(super) const IGNORED: [&str; 25] = [
     "outputs_queue",
     "plugins",
     "program_output",
-    "static_fields",
     "syscall_event_drops",
     "syscall_event_timeouts",
     "syslog_output",

@@ -2,13 +2,13 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{FileSettings, Settings, keys};
+use super::{FileSettings, Settings, additions, keys};
 use crate::{
     alert::Priority,
     config::{Kind, Tree},
     format::TimeFormat,
     rules::{
-        OutputStyle, RuleChoice,
+        OutputAdditions, OutputStyle, RuleChoice,
         files::parse_priority,
         resolve::{Selection, Which},
     },
@@ -115,10 +115,7 @@ impl Reader<'_> {
             selections: self.selections(),
             minimum: self.priority().unwrap_or(Priority::Debug),
             all_matching: self.word("rule_matching", "first or all", &["first", "all"]) == Some(1),
-            style: match self.word("output_style", "current or classic", &["current", "classic"]) {
-                Some(1) => OutputStyle::Classic,
-                _ => OutputStyle::Current,
-            },
+            additions: self.additions(),
         };
         Settings {
             rules,
@@ -131,6 +128,16 @@ impl Reader<'_> {
             kernel_log: self.bool("kernel_log", false),
             record_to: self.text("record_to").map(PathBuf::from),
         }
+    }
+
+    fn additions(&mut self) -> OutputAdditions {
+        let style = match self.word("output_style", "current or classic", &["current", "classic"]) {
+            Some(1) => OutputStyle::Classic,
+            _ => OutputStyle::Current,
+        };
+        let appended = additions::appended(self.tree, &mut self.errors);
+        let static_fields = additions::static_fields(self.tree, &mut self.errors);
+        OutputAdditions { style, appended, print: None, static_fields }
     }
 
     fn bool(&mut self, key: &str, default: bool) -> bool {
@@ -285,7 +292,7 @@ impl Reader<'_> {
     }
 }
 
-fn described(value: &Tree) -> String {
+pub(super) fn described(value: &Tree) -> String {
     match &value.kind {
         Kind::Null => "nothing".to_owned(),
         Kind::Scalar(text) => format!("`{text}`"),

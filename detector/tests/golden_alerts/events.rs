@@ -169,6 +169,7 @@ pub(crate) fn every_field() -> Vec<String> {
         let arguments: &[&str] = match (name, entry.takes) {
             ("container.label", _) => &["[tier]"],
             ("k8s.pod.label", _) => &["[app]"],
+            ("static", _) => &[".rack"],
             ("thread.cgroup", _) => &["[memory]"],
             ("evt.arg" | "evt.rawarg", _) | (_, Takes::Nothing) => &[""],
             (_, Takes::OptionalIndex) => &["", "[0]", "[1]", "[9]"],

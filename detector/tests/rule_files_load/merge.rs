@@ -220,6 +220,7 @@ fn outputs_get_what_is_added_to_them() {
     let options = LoadOptions {
         container_info: "id=%container.id".to_owned(),
         append_output: vec![added("p=%proc.pname", "t"), added("no=%proc.cwd", "other")],
+        ..LoadOptions::default()
     };
     let report = crate::load_with(&[&text], &options);
     assert_eq!(found(&report), Vec::<String>::new());

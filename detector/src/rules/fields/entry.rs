@@ -255,6 +255,15 @@ impl Field {
         self.entry.name == "proc.aenv"
     }
 
+    /// For `static.NAME` the name, which only the configuration knows.
+    #[must_use]
+    pub fn static_name(&self) -> Option<&str> {
+        match &self.argument {
+            Argument::Name(name) if self.entry.name == super::fixed::STATIC => Some(name),
+            _ => None,
+        }
+    }
+
     /// Kind of its values.
     #[must_use]
     pub fn value_type(&self) -> ValueType {

@@ -10,6 +10,8 @@ pub const MAX_FILE_BYTES: usize = 16 << 20;
 
 /// The rules that are built in.
 const STOCK_RULES: &str = include_str!("../../../rules/falco_rules.yaml");
+/// Their outputs in the style of 2024.
+const CLASSIC_OUTPUT: &str = include_str!("../../../rules/classic_output.yaml");
 
 /// A rule file, or why there is none.
 #[derive(Debug)]
@@ -25,6 +27,13 @@ impl RuleFile {
     #[must_use]
     pub fn stock() -> Self {
         Self { source: SourceFile::new("built-in falco_rules.yaml", STOCK_RULES.to_owned()), error: None }
+    }
+
+    /// What gives the rules that are built in outputs in the style of 2024.
+    #[must_use]
+    pub fn classic_output() -> Self {
+        let source = SourceFile::new("built-in classic_output.yaml", CLASSIC_OUTPUT.to_owned());
+        Self { source, error: None }
     }
 
     /// Reads a file; `path` is its name in all reports.

@@ -13,6 +13,7 @@ use detector_rule_lang::{
 };
 
 use super::{
+    additions::{ExtraField, ExtraTemplate, LoadOptions},
     definitions::{Definitions, RuleDefinition, SOURCE},
     details::RuleDetails,
     event_types::{EventTypes, NoExec, event_types},
@@ -33,36 +34,6 @@ const CONTAINER_INFO: &str = "%container.info";
 /// Fields that say the same for every event, since there are no events of the start of a system call.
 const DEPRECATED_FIELDS: [&str; 6] =
     ["evt.dir", "evt.latency", "evt.latency.s", "evt.latency.ns", "evt.latency.human", "evt.wait_latency"];
-
-/// What is added to the rules' outputs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LoadOptions {
-    /// What takes the place of `%container.info`. Empty: the token is deprecated and leaves nothing.
-    pub container_info: String,
-    /// Texts that are added, each after a blank.
-    pub append_output: Vec<AppendOutput>,
-}
-
-/// Text that is added to the outputs of some rules.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AppendOutput {
-    /// The text, with fields.
-    pub format: String,
-    /// Only to rules of this source.
-    pub source: Option<String>,
-    /// Only to the rule with this name.
-    pub rule: Option<String>,
-    /// Only to rules with all of these tags.
-    pub tags: BTreeSet<String>,
-}
-
-impl AppendOutput {
-    fn concerns(&self, rule: &RuleDefinition) -> bool {
-        self.source.as_ref().is_none_or(|source| *source == rule.source)
-            && self.rule.as_ref().is_none_or(|name| *name == rule.name)
-            && self.tags.is_subset(&rule.tags)
-    }
-}
 
 /// What loading gave.
 #[derive(Debug)]
@@ -100,6 +71,8 @@ pub struct LoadedRule<F> {
     pub program: Program<F>,
     /// The output with what is added to it.
     pub template: Template<F>,
+    /// What only the structured output shows.
+    pub extra_fields: Vec<ExtraTemplate<F>>,
     /// The event types that it can match.
     pub event_types: EventTypes,
     /// What it is made of.
@@ -260,8 +233,10 @@ impl<C: FieldCatalog> Compiler<'_, C> {
         }
         let written = self.condition(rule);
         let template = self.template(rule);
+        let extra_fields = self.extra_fields(rule);
         let (written, expr, program) = written.ok()?;
         let (output, template) = template.ok()?;
+        let extra_fields = extra_fields.ok()?;
         self.warn_of_fields(&expr);
         let event_types = match event_types(&expr, self.catalog) {
             Ok(event_types) => event_types,
@@ -286,6 +261,7 @@ impl<C: FieldCatalog> Compiler<'_, C> {
             enabled: rule.enabled,
             program,
             template,
+            extra_fields,
             event_types,
             details,
             place: rule.standing.place.clone(),
@@ -385,7 +361,12 @@ impl<C: FieldCatalog> Compiler<'_, C> {
             rule.output.place(0..rule.output.as_str().len()).unwrap_or_else(|| rule.standing.place.clone());
         let mut output = rule.output.clone();
         for added in self.options.append_output.iter().filter(|added| added.concerns(rule)) {
-            output.push_made(&format!(" {}", added.format), &place);
+            if !added.format.is_empty() {
+                output.push_made(&format!(" {}", added.format), &place);
+            }
+        }
+        if self.options.container_info_everywhere && !output.as_str().contains(CONTAINER_INFO) {
+            output.push_made(&format!(" {}", self.options.container_info), &place);
         }
         if let Some(at) = output.as_str().find(CONTAINER_INFO) {
             if self.options.container_info.is_empty() {
@@ -403,6 +384,27 @@ impl<C: FieldCatalog> Compiler<'_, C> {
             Ok(template) => Ok((text, template)),
             Err(errors) => Err(self.refuse(rule, &errors, Code::CompileOutput)),
         }
+    }
+
+    /// The fields that only the structured output shows; of one name the last counts.
+    fn extra_fields(&mut self, rule: &RuleDefinition) -> Result<Vec<ExtraTemplate<C::Field>>, Refused> {
+        let place =
+            rule.output.place(0..rule.output.as_str().len()).unwrap_or_else(|| rule.standing.place.clone());
+        let options = self.options;
+        let concerning = options.append_output.iter().filter(|added| added.concerns(rule));
+        let mut compiled: Vec<ExtraTemplate<C::Field>> = Vec::new();
+        for field in concerning.flat_map(|added| &added.fields) {
+            let text = LocatedText::made(&field.format(), &place);
+            let source = self.sources.add(text, &rule.standing.within);
+            let template = match parse_template_source(&field.format(), source, self.catalog) {
+                Ok(template) => template,
+                Err(errors) => return Err(self.refuse(rule, &errors, Code::CompileOutput)),
+            };
+            compiled.retain(|other| other.name != field.name());
+            let plain = matches!(field, ExtraField::Plain(_));
+            compiled.push(ExtraTemplate { name: field.name().to_owned(), plain, template });
+        }
+        Ok(compiled)
     }
 
     fn warn_of_fields(&mut self, expr: &Expr) {
