@@ -43,6 +43,8 @@ pub enum Kind {
     List,
     /// A field that the catalog does not have.
     UnknownField,
+    /// A value that names something of the caller's, like an event type, that does not exist. Callers report it.
+    UnknownValue,
     /// The field exists, its argument in brackets is wrong or missing.
     BadArgument,
     /// Field, operator, transformer and value do not go together.

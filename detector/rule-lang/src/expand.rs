@@ -138,6 +138,15 @@ impl<N: Names + ?Sized> Expander<'_, N> {
             );
             return nothing;
         };
+        if self.macros.len() >= limits::MACRO_NESTING {
+            self.report(Diagnostic::new(
+                Kind::TooLarge,
+                span,
+                format!("macros nested deeper than {} levels", limits::MACRO_NESTING),
+                "too deep here",
+            ));
+            return nothing;
+        }
         self.macros.push(name.to_owned());
         let expanded = self.expr(body, depth + 1);
         self.macros.pop();

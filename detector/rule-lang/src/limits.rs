@@ -3,6 +3,10 @@
 /// Deepest nesting of parentheses and `not`, in one condition and after macros are expanded. Falco's bound.
 pub const NESTING: usize = 1000;
 
+/// Most macros inside of each other, far more than people write: each costs stack in every stage, and expansion goes on
+/// where parsing has stopped counting.
+pub const MACRO_NESTING: usize = 100;
+
 /// Deepest nesting of transformers, and of lists in lists, on one side of an operator.
 pub const OPERAND_NESTING: usize = 64;
 

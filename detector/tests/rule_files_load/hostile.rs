@@ -122,14 +122,46 @@ fn macros_and_lists_that_grow_without_bound_are_refused() {
     survive(&[text.into_bytes()]);
 }
 
-#[test]
-fn a_long_chain_of_macros_is_no_deep_recursion() {
-    let link = |level: usize| format!("- {{macro: m{level}, condition: not m{}}}\n", level - 1);
+/// On a stack of 2 MiB, which is what threads have that nobody asked about.
+fn errors_of(text: String) -> Vec<String> {
+    let thread = std::thread::Builder::new().stack_size(2 << 20);
+    let load = move || load_texts(&[&text]).errors().map(|error| format!("{}: {}", error.place, error.message)).collect();
+    thread.spawn(load).expect("a thread").join().expect("no panic")
+}
+
+/// Macros that each name the one before, and a rule that names the last.
+fn chain(macros: usize, link: &str) -> String {
+    let link = |level: usize| {
+        format!("- {{macro: m{level}, condition: {}}}\n", link.replace("NEXT", &format!("m{}", level - 1)))
+    };
     let mut text = String::from("- {macro: m0, condition: evt.num = 1}\n");
-    text.extend((1..20_000).map(link));
-    text.push_str(&rule("m19999", ""));
-    // As much as the main thread has.
-    let thread = std::thread::Builder::new().stack_size(8 << 20);
-    let errors = thread.spawn(move || load_texts(&[&text]).errors().count()).expect("a thread").join();
-    assert_eq!(errors.expect("no panic"), 1, "nesting is bounded");
+    text.extend((1..macros).map(link));
+    text.push_str(&rule(&format!("m{}", macros - 1), ""));
+    text
+}
+
+#[test]
+fn a_chain_of_macros_is_bounded_with_a_place() {
+    let fits = detector_rule_lang::limits::MACRO_NESTING;
+    let nested = format!("{}NEXT{}", "not (evt.num = 1 or ".repeat(8), ")".repeat(8));
+    for link in ["not NEXT", "evt.num = 1 and (evt.num = 2 or NEXT)", &nested] {
+        assert_eq!(errors_of(chain(fits, link)), [""; 0]);
+        for more in [1, 20_000] {
+            let errors = errors_of(chain(fits + more, link));
+            assert_eq!(errors.len(), 1, "{errors:?}");
+            let line = 1 + more;
+            assert!(errors[0].starts_with(&format!("1.yaml:{line}:")), "{errors:?}");
+            assert!(errors[0].ends_with("macros nested deeper than 100 levels"), "{errors:?}");
+        }
+    }
+}
+
+#[test]
+fn conditions_as_deep_as_they_may_be_go_through_all_of_loading() {
+    let levels = detector_rule_lang::limits::NESTING;
+    for (before, behind) in [("(evt.num = 1 or evt.num = 2 and ", ")"), ("not ", ""), ("(", ")")] {
+        let deep = |levels: usize| format!("{}evt.num = 3{}", before.repeat(levels), behind.repeat(levels));
+        assert_eq!(errors_of(rule(&deep(levels), "")), [""; 0]);
+        assert_eq!(errors_of(rule(&deep(levels + 1), "")).len(), 1);
+    }
 }

@@ -71,3 +71,24 @@ fn a_rule_for_all_events_is_warned_of() {
     let report = load_texts(&[&rule("proc.name = a", "  warn_evttypes: false\n")]);
     assert_eq!(found(&report), Vec::<String>::new());
 }
+
+#[test]
+fn event_types_that_do_not_exist_are_mistakes_like_fields() {
+    for (condition, place, help) in [
+        ("evt.type = opne", "1.yaml:3:25", Some("did you mean `open`?")),
+        ("evt.type in (execve, open, nosuchcall)", "1.yaml:3:41", None),
+        ("proc.name = a and not evt.type != execv", "1.yaml:3:48", Some("did you mean `execve`?")),
+    ] {
+        let report = load_texts(&[&rule(condition, "")]);
+        let errors: Vec<_> = report.errors().collect();
+        assert_eq!(found(&report), [format!("LOAD_ERR_COMPILE_CONDITION {place}")], "{condition}");
+        assert!(errors[0].message.starts_with("unknown event type `"), "{}", errors[0].message);
+        assert_eq!(errors[0].help.as_deref(), help, "{condition}");
+        let report = load_texts(&[&rule(condition, "  skip-if-unknown-filter: true\n")]);
+        assert_eq!(found(&report), [format!("LOAD_UNKNOWN_FILTER {place}")]);
+        assert_eq!(report.skipped.len(), 1);
+    }
+    // Of system calls, of Falco's own events, and patterns, which need not be names.
+    let known = "evt.type in (execve, openat2, signaldeliver, container, syscall) and not evt.type startswith nosuch";
+    assert_eq!(found(&load_texts(&[&rule(known, "")])), [""; 0]);
+}

@@ -3,12 +3,17 @@
 
 use std::fmt;
 
-use detector_rule_lang::{Check, Expr, ExprKind, FieldCatalog, FieldError, FieldRef, Operand, Operator};
+use detector_rule_lang::{
+    Check, Diagnostic, Expr, ExprKind, FieldCatalog, FieldError, FieldRef, Kind, Literal, Operand, Operator,
+    did_you_mean,
+};
 
 /// Event types that we have.
 const EXEC: [&[u8]; 2] = [b"execve", b"execveat"];
 /// Fields whose value is the event's type.
 const TYPE_FIELDS: [&str; 2] = ["evt.type", "syscall.type"];
+/// The types that Falco's engine has, with those of its container plugin: a rule may name no other.
+const EVENT_NAMES: &str = include_str!("event_names.txt");
 /// Names in a reason; more are only counted.
 const SHOWN: usize = 6;
 
@@ -86,6 +91,61 @@ impl fmt::Display for NoExec {
             more => format!(" and {more} more"),
         };
         write!(formatter, "{before}{shown}{more}{behind}")
+    }
+}
+
+/// Event types of an expanded condition that do not exist.
+pub(super) fn unknown_types(expr: &Expr) -> Vec<Diagnostic> {
+    let mut unknown: Vec<Diagnostic> = Vec::new();
+    for_each_type(expr, &mut |literal| {
+        let name = String::from_utf8_lossy(&literal.bytes);
+        // A macro that is used twice has its mistakes twice.
+        if event_names().any(|known| known == name) || unknown.iter().any(|other| other.span == literal.span) {
+            return;
+        }
+        let near = did_you_mean(&name, event_names());
+        unknown.push(Diagnostic {
+            kind: Kind::UnknownValue,
+            span: literal.span,
+            message: format!("unknown event type `{name}`"),
+            label: "no such event".to_owned(),
+            hint: near.map(|near| format!("did you mean `{near}`?")),
+        });
+    });
+    unknown
+}
+
+fn event_names() -> impl Iterator<Item = &'static str> {
+    EVENT_NAMES.split_whitespace()
+}
+
+/// Visits the values that event types are compared with for equality.
+fn for_each_type(expr: &Expr, visit: &mut impl FnMut(&Literal)) {
+    let check = match &expr.kind {
+        ExprKind::And(items) | ExprKind::Or(items) => {
+            for item in items {
+                for_each_type(item, visit);
+            }
+            return;
+        }
+        ExprKind::Not(inner) => return for_each_type(inner, visit),
+        ExprKind::Exists(_) | ExprKind::Macro(_) => return,
+        ExprKind::Check(check) => check,
+    };
+    let of_type = matches!(&check.left, Operand::Field(field) if field.name == "evt.type");
+    let whole = matches!(
+        check.operator,
+        Operator::Equal | Operator::NotEqual | Operator::In | Operator::Intersects
+    );
+    let items = match &check.right {
+        _ if !of_type || !whole => return,
+        Operand::List(list) => list.items.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    for item in items {
+        if let Operand::Literal(literal) = item {
+            visit(literal);
+        }
     }
 }
 

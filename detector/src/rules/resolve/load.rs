@@ -16,7 +16,7 @@ use super::{
     additions::{ExtraField, ExtraTemplate, LoadOptions},
     definitions::{Definitions, RuleDefinition, SOURCE},
     details::RuleDetails,
-    event_types::{EventTypes, NoExec, event_types},
+    event_types::{EventTypes, NoExec, event_types, unknown_types},
     exceptions,
     names::ParsedNames,
     sources::Sources,
@@ -304,14 +304,19 @@ impl<C: FieldCatalog> Compiler<'_, C> {
             Ok(expanded) => expanded,
             Err(errors) => return Err(self.refuse(rule, &errors, Code::CompileCondition)),
         };
+        let unknown = unknown_types(&expanded);
         match compile(&expanded, self.catalog) {
+            Ok(_) if !unknown.is_empty() => Err(self.refuse(rule, &unknown, Code::CompileCondition)),
             Ok(program) => {
                 let warnings = program.warnings().iter();
                 self.found
                     .extend(warnings.map(|warning| self.sources.diagnostic(Code::ConditionWarning, warning)));
                 Ok((written, expanded, program))
             }
-            Err(errors) => Err(self.refuse(rule, &errors, Code::CompileCondition)),
+            Err(mut errors) => {
+                errors.extend(unknown);
+                Err(self.refuse(rule, &errors, Code::CompileCondition))
+            }
         }
     }
 
@@ -334,7 +339,9 @@ impl<C: FieldCatalog> Compiler<'_, C> {
         errors: &[detector_rule_lang::Diagnostic],
         code: Code,
     ) -> Refused {
-        let unknown = |error: &detector_rule_lang::Diagnostic| error.kind == Kind::UnknownField;
+        let unknown = |error: &detector_rule_lang::Diagnostic| {
+            matches!(error.kind, Kind::UnknownField | Kind::UnknownValue)
+        };
         let skip = rule.skip_if_unknown_filter && errors.iter().all(unknown);
         for error in errors {
             // A macro that could not be read was reported itself.
