@@ -57,7 +57,7 @@ pub struct Cli {
     pub describe_one: Option<String>,
 
     /// List the fields that rules can use and exit
-    #[arg(long = "list", value_name = "SOURCE", num_args = 0..=1, default_missing_value = "syscall")]
+    #[arg(long = "list", value_name = "SOURCE", num_args = 0..=1, default_missing_value = "")]
     pub list: Option<String>,
 
     /// With --list: only the names
@@ -67,6 +67,38 @@ pub struct Cli {
     /// With --list: the layout
     #[arg(long = "format", value_enum, default_value_t = Format::Text)]
     pub format: Format,
+
+    /// The old way to say `--format markdown`
+    #[arg(long = "markdown", hide = true, conflicts_with = "format")]
+    pub markdown: bool,
+
+    /// List the events that are not looked at and exit
+    #[arg(short = 'i')]
+    pub ignored_events: bool,
+
+    /// Print what to send along with a question, as JSON, and exit
+    #[arg(long = "support")]
+    pub support: bool,
+
+    /// Print the size of a memory page and exit
+    #[arg(long = "page-size", hide = true)]
+    pub page_size: bool,
+
+    /// List the plugins, of which there are none, and exit
+    #[arg(long = "list-plugins", hide = true)]
+    pub list_plugins: bool,
+
+    /// Look only at events of this source; there is one, `syscall`
+    #[arg(long = "enable-source", value_name = "SOURCE", hide = true, conflicts_with = "disable_sources")]
+    pub enable_sources: Vec<String>,
+
+    /// Do not look at events of this source
+    #[arg(long = "disable-source", value_name = "SOURCE", hide = true)]
+    pub disable_sources: Vec<String>,
+
+    /// Log more
+    #[arg(short = 'v')]
+    pub verbose: bool,
 
     /// Print the version and exit
     // -V validates, as in Falco, so the flag that clap makes cannot be used.
@@ -147,7 +179,10 @@ mod tests {
         assert_eq!((cli.rules.len(), cli.stop_after_seconds, cli.unbuffered), (2, Some(5), true));
         let cli = Cli::try_parse_from(["detector", "-V", "a", "-V", "b", "-L"]).unwrap();
         assert_eq!((cli.validate.len(), cli.describe_all), (2, true));
-        assert_eq!(Cli::try_parse_from(["detector", "--list"]).unwrap().list.as_deref(), Some("syscall"));
+        assert_eq!(Cli::try_parse_from(["detector", "--list"]).unwrap().list.as_deref(), Some(""));
+        let cli = Cli::try_parse_from(["detector", "--list=syscall", "--markdown"]).unwrap();
+        assert_eq!((cli.list.as_deref(), cli.markdown), (Some("syscall"), true));
+        assert!(Cli::try_parse_from(["detector", "--list", "--markdown", "--format", "json"]).is_err());
     }
 
     #[test]

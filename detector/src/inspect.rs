@@ -1,18 +1,23 @@
-//! Looks at rules and fields without running: `-V`, `-L`, `-l`, `--list`. The texts go to standard output.
+//! Looks at rules, fields and versions without running: `-V`, `-L`, `-l`, `--list`, `--version` and the like. The texts
+//! go to standard output.
 
-use std::path::PathBuf;
+use std::{ffi::OsStr, path::PathBuf};
 
 use log::warn;
+use nix::sys::utsname::UtsName;
+use serde_json::json;
 
 use crate::{
     rules::{
         RuleChoice,
+        resolve::{SOURCE, event_names},
         fields::{ListFormat, describe},
         report::{
             describe_json, describe_text, falco_json, falco_text, falco_warnings, file_results, render_text,
         },
     },
     settings::Settings,
+    version,
 };
 
 /// What an inspection found.
@@ -22,6 +27,12 @@ pub struct Inspection {
     pub text: String,
     /// Why it counts as failed.
     pub failure: Option<String>,
+}
+
+impl Inspection {
+    fn of(text: String) -> Self {
+        Self { text, failure: None }
+    }
 }
 
 /// `-V`: checks these files, in order, as one set. With `describe` the loaded rules are described as well (JSON only,
@@ -72,15 +83,63 @@ pub fn describe_rules(settings: &Settings, only: Option<&str>) -> Inspection {
     Inspection { text, failure: None }
 }
 
-/// `--list`: the fields.
+/// `--list`: the fields of a source; none is all sources, of which there is one.
 #[must_use]
-pub fn list_fields(format: ListFormat, names_only: bool) -> Inspection {
-    Inspection { text: describe(format, names_only), failure: None }
+pub fn list_fields(source: &str, format: ListFormat, names_only: bool) -> Inspection {
+    if !matches!(source, "" | SOURCE) {
+        let failure = format!("no event source has the name `{source}`; the only one is `{SOURCE}`");
+        return Inspection { text: String::new(), failure: Some(failure) };
+    }
+    Inspection::of(describe(format, names_only))
+}
+
+/// `--version`.
+#[must_use]
+pub fn version(settings: &Settings) -> Inspection {
+    Inspection::of(if settings.json_output { version::json().to_string() } else { version::text() })
+}
+
+/// `-i`: what is not looked at, in Falco's words.
+#[must_use]
+pub fn ignored_events() -> Inspection {
+    let mut text = "Ignored syscall(s):\n".to_owned();
+    for name in event_names().filter(|name| !matches!(*name, "execve" | "execveat")) {
+        text.push_str("- ");
+        text.push_str(name);
+        text.push('\n');
+    }
+    text.push('\n');
+    Inspection::of(text)
+}
+
+/// `--support`: what to send along with a question, as JSON.
+#[must_use]
+pub fn support(settings: &Settings, command_line: &[String]) -> Inspection {
+    let system = nix::sys::utsname::uname().ok();
+    let named = |part: fn(&UtsName) -> &OsStr| {
+        system.as_ref().map(|system| part(system).to_string_lossy().into_owned())
+    };
+    let report = settings.rules.load();
+    let files: Vec<_> = report.files.iter().map(|file| json!({ "path": file.name() })).collect();
+    let support = json!({
+        "cmdline": command_line.join(" "),
+        "rules_files": files,
+        "rules": { "loaded": report.rules.len(), "skipped": report.skipped.len(), "valid": report.is_valid() },
+        "system_info": {
+            "machine": named(UtsName::machine),
+            "nodename": named(UtsName::nodename),
+            "release": named(UtsName::release),
+            "sysname": named(UtsName::sysname),
+            "version": named(UtsName::version),
+        },
+        "version": version::json(),
+    });
+    Inspection::of(support.to_string())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{describe_rules, list_fields, validate};
+    use super::{describe_rules, ignored_events, list_fields, support, validate, version};
     use crate::{rules::fields::ListFormat, settings::Settings};
 
     fn file(text: &str) -> tempfile::NamedTempFile {
@@ -128,7 +187,33 @@ mod tests {
 
     #[test]
     fn fields_are_listed() {
-        let names = list_fields(ListFormat::Text, true).text;
+        let names = list_fields("syscall", ListFormat::Text, true).text;
         assert!(names.lines().any(|line| line == "proc.exepath"), "{names}");
+        assert_eq!(list_fields("", ListFormat::Text, true).text, names);
+        let failure = list_fields("k8s_audit", ListFormat::Text, true).failure.unwrap();
+        assert!(failure.contains("`k8s_audit`"), "{failure}");
+    }
+
+    #[test]
+    fn versions_come_as_lines_or_as_json() {
+        assert!(version(&Settings::default()).text.starts_with("Falco version: "));
+        let json = version(&Settings { json_output: true, ..Settings::default() }).text;
+        assert!(json.starts_with('{') && json.contains("\"engine_version_semver\":"), "{json}");
+    }
+
+    #[test]
+    fn what_is_ignored_is_all_but_execs() {
+        let text = ignored_events().text;
+        assert!(text.starts_with("Ignored syscall(s):\n- ") && text.contains("\n- openat2\n"), "{text}");
+        assert!(!text.contains("- execve"), "{text}");
+    }
+
+    #[test]
+    fn support_names_the_rules_and_the_kernel() {
+        let text = support(&Settings::default(), &["detector".to_owned(), "--support".to_owned()]).text;
+        let support: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(support["cmdline"], "detector --support");
+        assert_eq!(support["rules"]["loaded"], 1);
+        assert!(support["system_info"]["release"].is_string());
     }
 }

@@ -29,4 +29,5 @@ pub mod rules;
 pub mod selftest;
 pub mod settings;
 pub mod telemetry;
+pub mod version;
 pub mod yaml;

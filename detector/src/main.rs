@@ -16,11 +16,12 @@ use detector::{
     exit_code,
     inspect::{self, Inspection},
     pipeline,
-    rules::{OutputStyle, fields::ListFormat},
+    rules::{OutputStyle, fields::ListFormat, resolve::SOURCE},
     selftest,
     settings::{self, Settings},
 };
 use log::{info, warn};
+use nix::unistd::SysconfVar;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -31,15 +32,11 @@ fn main() -> ExitCode {
             return if error.use_stderr() { exit_code::FAILURE } else { exit_code::SUCCESS };
         }
     };
-    if cli.version {
-        let written = writeln!(std::io::stdout(), "detector version: {}", env!("CARGO_PKG_VERSION"));
-        return if written.is_ok() { exit_code::SUCCESS } else { exit_code::FAILURE };
-    }
     // Before anything is read or started: it has to have one thread, and its time counts.
     if matches!(cli.command, Some(Command::SelftestSandbox)) {
         return selftest::play_in_sandbox();
     }
-    start_log();
+    start_log(cli.verbose);
     match settings(&cli).and_then(|settings| run_command(&cli, &settings)) {
         Ok(code) => code,
         Err(error) => {
@@ -89,6 +86,12 @@ fn run_command(cli: &Cli, settings: &Settings) -> anyhow::Result<ExitCode> {
 }
 
 fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
+    if cli.page_size {
+        let bytes = nix::unistd::sysconf(SysconfVar::PAGE_SIZE)?.context("the kernel does not tell it")?;
+        info!("Your system page size is: {bytes} bytes");
+        return Ok(());
+    }
+    check_sources(cli)?;
     if let Some(inspection) = inspected(cli, settings) {
         let mut out = std::io::stdout().lock();
         out.write_all(inspection.text.as_bytes())?;
@@ -130,21 +133,45 @@ fn prove() -> anyhow::Result<()> {
     if report.passed() { Ok(()) } else { bail!("{}", report.faults().join("\nError: ")) }
 }
 
+/// There is one source of events: it can be asked for, and not be switched off.
+fn check_sources(cli: &Cli) -> anyhow::Result<()> {
+    if let Some(unknown) = cli.enable_sources.iter().chain(&cli.disable_sources).find(|name| *name != SOURCE) {
+        bail!("no event source has the name `{unknown}`; the only one is `{SOURCE}`");
+    }
+    if !cli.disable_sources.is_empty() {
+        bail!("`{SOURCE}` is the only event source; without it nothing would be seen");
+    }
+    Ok(())
+}
+
 /// What flags that only look ask for.
 fn inspected(cli: &Cli, settings: &Settings) -> Option<Inspection> {
+    if cli.version {
+        return Some(inspect::version(settings));
+    }
+    if cli.support {
+        return Some(inspect::support(settings, &std::env::args().collect::<Vec<_>>()));
+    }
+    if cli.ignored_events {
+        return Some(inspect::ignored_events());
+    }
+    if cli.list_plugins {
+        return Some(Inspection { text: "0 Plugins Loaded:\n".to_owned(), failure: None });
+    }
     if !cli.validate.is_empty() {
         return Some(inspect::validate(&cli.validate, settings, cli.describe_all));
     }
     if cli.describe_all || cli.describe_one.is_some() {
         return Some(inspect::describe_rules(settings, cli.describe_one.as_deref()));
     }
-    cli.list.as_ref()?;
+    let source = cli.list.as_ref()?;
     let format = match cli.format {
+        _ if cli.markdown => ListFormat::Markdown,
         Format::Text => ListFormat::Text,
         Format::Markdown => ListFormat::Markdown,
         Format::Json => ListFormat::Json,
     };
-    Some(inspect::list_fields(format, cli.names_only))
+    Some(inspect::list_fields(source, format, cli.names_only))
 }
 
 /// The file with the process id, removed at the end.
@@ -166,9 +193,9 @@ impl Drop for PidFile {
 }
 
 /// The agent's own log, on stderr, in the layout of Falco's.
-fn start_log() {
+fn start_log(verbose: bool) {
     env_logger::Builder::new()
-        .filter_level(log::LevelFilter::Info)
+        .filter_level(if verbose { log::LevelFilter::Debug } else { log::LevelFilter::Info })
         .filter_module("aya", log::LevelFilter::Warn)
         .filter_module("detector_ebpf", log::LevelFilter::Trace)
         .format(|out, record| {

@@ -14,6 +14,6 @@ mod sources;
 pub use additions::{AppendOutput, ExtraField, ExtraTemplate, LoadOptions};
 pub use definitions::{Definitions, ListDefinition, MacroDefinition, Named, RuleDefinition, SOURCE};
 pub use details::{RuleDetails, condition_details};
-pub use event_types::{EventTypes, NoExec};
+pub use event_types::{EventTypes, NoExec, event_names};
 pub use load::{LoadReport, LoadedRule, SkipReason, SkippedRule, load};
 pub use selection::{Selection, Which, runs};

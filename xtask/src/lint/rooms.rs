@@ -48,6 +48,7 @@ const ROOMS: &[Room] = &[
         rooms: Use(&["event", "alert", "telemetry", "yaml"]),
         crates: &["detector_rule_lang", COMMON],
     },
+    Room { name: "version", rooms: Use(&["rules"]), crates: &[] },
     // 5. The way out: format makes bytes, output knows nothing but bytes.
     Room { name: "format", rooms: Use(&["event", "alert", "telemetry"]), crates: &[] },
     Room { name: "output", rooms: Use(&["telemetry"]), crates: &[] },
@@ -59,7 +60,7 @@ const ROOMS: &[Room] = &[
     Room { name: "pipeline", rooms: UseAll, crates: &[COMMON] },
     // 7. The edge: what a person types and reads. Flags become settings; settings know no flags.
     Room { name: "cli", rooms: Use(&["settings", "config", "exit_code"]), crates: &[] },
-    Room { name: "inspect", rooms: Use(&["rules", "settings"]), crates: &[] },
+    Room { name: "inspect", rooms: Use(&["rules", "settings", "version"]), crates: &[] },
     Room { name: "config", rooms: Use(&["yaml"]), crates: &[] },
     Room {
         name: "settings",

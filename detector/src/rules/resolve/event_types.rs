@@ -115,7 +115,8 @@ pub(super) fn unknown_types(expr: &Expr) -> Vec<Diagnostic> {
     unknown
 }
 
-fn event_names() -> impl Iterator<Item = &'static str> {
+/// Every event type that a rule may name, in alphabetical order.
+pub fn event_names() -> impl Iterator<Item = &'static str> {
     EVENT_NAMES.split_whitespace()
 }
 
