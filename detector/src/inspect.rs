@@ -10,11 +10,11 @@ use serde_json::json;
 use crate::{
     rules::{
         RuleChoice,
-        resolve::{SOURCE, event_names},
         fields::{ListFormat, describe},
         report::{
             describe_json, describe_text, falco_json, falco_text, falco_warnings, file_results, render_text,
         },
+        resolve::{SOURCE, event_names},
     },
     settings::Settings,
     version,

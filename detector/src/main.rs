@@ -68,7 +68,9 @@ fn settings(cli: &Cli) -> anyhow::Result<Settings> {
     }
     if let Some(print) = &cli.print {
         if settings.rules.additions.style == OutputStyle::Current {
-            warn!("-p is deprecated: use -o append_output[]={{extra_output: ...}}; for -pc and -pk as in 2024, output_style=classic");
+            warn!(
+                "-p is deprecated: use -o append_output[]={{extra_output: ...}}; for -pc and -pk as in 2024, output_style=classic"
+            );
         }
         settings.rules.additions.print = Some(print.clone());
     }
@@ -135,7 +137,8 @@ fn prove() -> anyhow::Result<()> {
 
 /// There is one source of events: it can be asked for, and not be switched off.
 fn check_sources(cli: &Cli) -> anyhow::Result<()> {
-    if let Some(unknown) = cli.enable_sources.iter().chain(&cli.disable_sources).find(|name| *name != SOURCE) {
+    if let Some(unknown) = cli.enable_sources.iter().chain(&cli.disable_sources).find(|name| *name != SOURCE)
+    {
         bail!("no event source has the name `{unknown}`; the only one is `{SOURCE}`");
     }
     if !cli.disable_sources.is_empty() {

@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn the_lines_have_falcos_labels() {
-        let labels: Vec<String> = text().lines().map(|line| line.split(':').next().unwrap().to_owned()).collect();
+        let labels: Vec<String> =
+            text().lines().map(|line| line.split(':').next().unwrap().to_owned()).collect();
         assert_eq!(
             labels,
             [

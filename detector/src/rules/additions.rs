@@ -74,13 +74,18 @@ impl OutputAdditions {
             },
             None => (None, None),
         };
-        append_output
-            .extend(format.map(|format| AppendOutput { format: format.to_owned(), ..AppendOutput::default() }));
+        append_output.extend(
+            format.map(|format| AppendOutput { format: format.to_owned(), ..AppendOutput::default() }),
+        );
         let container_info = match self.style {
             OutputStyle::Current => String::new(),
             OutputStyle::Classic => known.clone().unwrap_or_else(|| CONTAINER.to_owned()),
         };
-        LoadOptions { container_info_everywhere: known.is_some_and(|known| !known.is_empty()), container_info, append_output }
+        LoadOptions {
+            container_info_everywhere: known.is_some_and(|known| !known.is_empty()),
+            container_info,
+            append_output,
+        }
     }
 
     /// What a word behind `-p` stands for; `None` for what is a format.
@@ -89,12 +94,13 @@ impl OutputAdditions {
         match (self.style, print) {
             // The suggested fields have made them superfluous.
             (OutputStyle::Current, "c" | "container" | "k" | "kubernetes") => Some(String::new()),
-            (OutputStyle::Current, _) => None,
             (OutputStyle::Classic, "c" | "container") => Some(CONTAINER_AND_IMAGE.to_owned()),
             (OutputStyle::Classic, "k" | "kubernetes") => Some(pod("")),
-            (OutputStyle::Classic, "cg" | "container-gvisor") => Some(format!("{NUMBERS}{CONTAINER_AND_IMAGE}")),
+            (OutputStyle::Classic, "cg" | "container-gvisor") => {
+                Some(format!("{NUMBERS}{CONTAINER_AND_IMAGE}"))
+            }
             (OutputStyle::Classic, "kg" | "kubernetes-gvisor") => Some(pod(NUMBERS)),
-            (OutputStyle::Classic, _) => None,
+            _ => None,
         }
     }
 
@@ -143,7 +149,10 @@ mod tests {
         let image = "container_id=%container.id container_image=%container.image.repository \
             container_image_tag=%container.image.tag container_name=%container.name";
         assert_eq!(info("c"), (image.to_owned(), true));
-        assert_eq!(info("kubernetes"), (format!("{image} k8s_ns=%k8s.ns.name k8s_pod_name=%k8s.pod.name"), true));
+        assert_eq!(
+            info("kubernetes"),
+            (format!("{image} k8s_ns=%k8s.ns.name k8s_pod_name=%k8s.pod.name"), true)
+        );
         assert!(info("kg").0.starts_with("vpid=%proc.vpid vtid=%thread.vtid container_id="));
         let default = "container_id=%container.id container_name=%container.name".to_owned();
         assert_eq!(info("x=%proc.pid"), (default, false));
@@ -160,7 +169,8 @@ mod tests {
 
     #[test]
     fn what_is_appended_replaces_what_the_style_does_by_itself() {
-        let output = AppendOutput { format: "a".to_owned(), rule: Some("r".to_owned()), ..AppendOutput::default() };
+        let output =
+            AppendOutput { format: "a".to_owned(), rule: Some("r".to_owned()), ..AppendOutput::default() };
         let only = |suggested| OutputAdditions {
             appended: Some(vec![Appended { output: output.clone(), suggested }]),
             ..OutputAdditions::default()

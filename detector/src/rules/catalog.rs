@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, ops::ControlFlow};
 
-use detector_rule_lang::{FieldCatalog, FieldError, FieldInfo, FieldSource, Shape, Type, Value, did_you_mean};
+use detector_rule_lang::{
+    FieldCatalog, FieldError, FieldInfo, FieldSource, Shape, Type, Value, did_you_mean,
+};
 
 use super::fields::{self, Field, Lookup, ValueType};
 use crate::event::{self, ExecEvent};
@@ -26,7 +28,9 @@ impl FieldCatalog for Catalog {
     fn resolve(&self, name: &str, argument: Option<&str>) -> Result<FieldInfo<Field>, FieldError> {
         let written = argument.map_or_else(|| name.to_owned(), |argument| format!("{name}[{argument}]"));
         match fields::lookup(&written) {
-            Lookup::Known(field) if field.static_name().is_none_or(|name| self.static_fields.contains(name)) => {
+            Lookup::Known(field)
+                if field.static_name().is_none_or(|name| self.static_fields.contains(name)) =>
+            {
                 Ok(info(field))
             }
             // The configuration does not have it.

@@ -149,14 +149,23 @@ fn narrowed(cubes: &BTreeSet<(u32, u32)>) -> BTreeSet<(u32, u32)> {
     fewer
 }
 
-/// The execs for which the node may have this truth.
+/// The execs for which the node may have this truth. Recursion as deep as conditions nest: loops, as closures would each
+/// take a frame.
 fn over(node: &Node<Field>, truth: bool) -> Cubes {
     match (node, truth) {
         (Node::And(nodes), true) | (Node::Or(nodes), false) => {
-            nodes.iter().fold(Cubes::all(), |cubes, node| cubes.and(&over(node, truth)))
+            let mut cubes = Cubes::all();
+            for node in nodes {
+                cubes = cubes.and(&over(node, truth));
+            }
+            cubes
         }
         (Node::Or(nodes), true) | (Node::And(nodes), false) => {
-            nodes.iter().fold(Cubes::none(), |cubes, node| cubes.or(over(node, truth)))
+            let mut cubes = Cubes::none();
+            for node in nodes {
+                cubes = cubes.or(over(node, truth));
+            }
+            cubes
         }
         (Node::Not(node), _) => over(node, !truth),
         (Node::Check(check), _) => check_over(check, truth),

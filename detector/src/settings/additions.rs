@@ -61,12 +61,17 @@ fn matched(value: &Tree, output: &mut AppendOutput, errors: &mut Vec<SettingErro
     for (key, value) in keys {
         match (key.as_str(), &value.kind) {
             // An empty text is no condition, as in Falco.
-            ("rule", _) => output.rule = text("append_output.match.rule", value, errors).filter(|name| !name.is_empty()),
+            ("rule", _) => {
+                output.rule = text("append_output.match.rule", value, errors).filter(|name| !name.is_empty());
+            }
             ("source", _) => {
-                output.source = text("append_output.match.source", value, errors).filter(|name| !name.is_empty());
+                output.source =
+                    text("append_output.match.source", value, errors).filter(|name| !name.is_empty());
             }
             ("tags", Kind::List(tags)) => {
-                output.tags.extend(tags.iter().filter_map(|tag| text("append_output.match.tags", tag, errors)));
+                output
+                    .tags
+                    .extend(tags.iter().filter_map(|tag| text("append_output.match.tags", tag, errors)));
             }
             _ => errors.push(wrong("append_output.match", value, WANTED)),
         }
@@ -196,7 +201,10 @@ mod tests {
     fn static_fields_are_texts() {
         let mut errors = Vec::new();
         let read = static_fields(&tree(&["static_fields.rack=7", "static_fields.row=b"]), &mut errors);
-        assert_eq!(read.into_iter().collect::<Vec<_>>(), [("rack".into(), "7".into()), ("row".into(), "b".into())]);
+        assert_eq!(
+            read.into_iter().collect::<Vec<_>>(),
+            [("rack".into(), "7".into()), ("row".into(), "b".into())]
+        );
         assert_eq!(errors, []);
         static_fields(&tree(&["static_fields={a: [b]}"]), &mut errors);
         assert!(errors[0].to_string().contains("`static_fields.a` takes text"), "{errors:?}");

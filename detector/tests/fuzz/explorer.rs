@@ -37,7 +37,9 @@ pub(crate) fn runs(default: u64) -> u64 {
 }
 
 fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number, not `{text}`")))
+    std::env::var(name)
+        .ok()
+        .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number, not `{text}`")))
 }
 
 /// Longest input; what has grown longer is cut.
@@ -62,16 +64,12 @@ pub(crate) fn explore(target: &Target<'_>, runs: u64) -> Explored {
         }
         (target.reshape)(&mut input, &mut random);
         input.truncate(LONGEST);
-        match attempt(target, &input) {
-            Ok(behaviour) => {
-                if seen.insert(behaviour) {
-                    corpus.push(input);
-                }
-            }
-            Err(()) => {
-                let failure = Some(smaller(target, input));
-                return Explored { behaviours: seen.len(), of_seeds, failure };
-            }
+        let Ok(behaviour) = attempt(target, &input) else {
+            let failure = Some(smaller(target, input));
+            return Explored { behaviours: seen.len(), of_seeds, failure };
+        };
+        if seen.insert(behaviour) {
+            corpus.push(input);
         }
     }
     Explored { behaviours: seen.len(), of_seeds, failure: None }

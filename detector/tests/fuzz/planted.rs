@@ -30,7 +30,8 @@ fn an_end_that_is_not_checked_is_found() {
         *input = [zerocopy::IntoBytes::as_bytes(&fixed), tail].concat();
     };
     let seeds = vec![Record::drop_in_docker().bytes()];
-    let Explored { failure, .. } = explore(&Target { seeds, words: &[], reshape: &reshape, run: &run }, 20_000);
+    let Explored { failure, .. } =
+        explore(&Target { seeds, words: &[], reshape: &reshape, run: &run }, 20_000);
     assert!(failure.is_some(), "not found");
 }
 

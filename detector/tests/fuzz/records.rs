@@ -72,7 +72,7 @@ fn reshape(input: &mut Vec<u8>, random: &mut Random) {
     }
     if random.below(16) != 0 {
         let size = u32::try_from(size_of::<ExecRecord>() + tail.len()).unwrap_or(u32::MAX);
-        fixed.header = detector_common::record::RecordHeader { size, ..crate::synthetic::Record::blank().fixed.header };
+        fixed.header = detector_common::record::RecordHeader { size, ..Record::blank().fixed.header };
         fixed.exe.origin %= 9;
     }
     *input = [fixed.as_bytes(), &tail].concat();
@@ -106,7 +106,10 @@ fn kind_of(error: &dyn std::fmt::Debug) -> String {
 
 #[test]
 fn records_of_any_bytes_are_survived() {
-    survives(&Target { seeds: seeds(), words: &[b"\0", b"..", b"memfd:", b"\xff"], reshape: &reshape, run: &run }, runs(3_000));
+    survives(
+        &Target { seeds: seeds(), words: &[b"\0", b"..", b"memfd:", b"\xff"], reshape: &reshape, run: &run },
+        runs(3_000),
+    );
 }
 
 #[test]
@@ -133,5 +136,8 @@ fn recordings_of_any_bytes_are_survived() {
         outcome.err().map(|error| kind_of(&error)).hash(&mut behaviour);
         behaviour.finish()
     };
-    survives(&Target { seeds: vec![whole], words: &[b"DTRECORD"], reshape: &|_, _| {}, run: &run }, runs(10_000));
+    survives(
+        &Target { seeds: vec![whole], words: &[b"DTRECORD"], reshape: &|_, _| {}, run: &run },
+        runs(10_000),
+    );
 }

@@ -34,9 +34,8 @@ const JSON: &str = "json_output=true";
 const CLASSIC: &str = "output_style=classic";
 const STATIC: &str = "static_fields.rack=r7 \"left\"";
 const APPENDED: &str = "append_output[]={extra_output: on CPU %evt.cpu, \
-    extra_fields: [evt.hostname, proc.aname[2], proc.exe_ino, {who: '%<8>user.name|%proc.aname[9]|%static.rack'}]}";
-const APPENDED_TO_SOME: &str =
-    "append_output[]={match: {rule: numbers, source: syscall}, extra_output: 'only here %static.rack', suggested_output: true}";
+    extra_fields: [evt.hostname, 'proc.aname[2]', proc.exe_ino, {who: '%<8>user.name|%proc.aname[9]|%static.rack'}]}";
+const APPENDED_TO_SOME: &str = "append_output[]={match: {rule: numbers, source: syscall}, extra_output: 'only here %static.rack', suggested_output: true}";
 
 /// Every option that changes what a line looks like, in text and in JSON.
 const CASES: &[Case] = &[
@@ -65,11 +64,7 @@ const CASES: &[Case] = &[
         arguments: &["-o", JSON, "-o", "json_include_tags_property=false"],
     },
     Case { name: "of_2024.txt", rules: Some("of_2024.yaml"), arguments: &["-o", CLASSIC] },
-    Case {
-        name: "of_2024.jsonl",
-        rules: Some("of_2024.yaml"),
-        arguments: &["-o", CLASSIC, "-o", JSON],
-    },
+    Case { name: "of_2024.jsonl", rules: Some("of_2024.yaml"), arguments: &["-o", CLASSIC, "-o", JSON] },
     Case { name: "of_2024_today.txt", rules: Some("of_2024.yaml"), arguments: &[] },
     Case { name: "of_2024_pc.txt", rules: Some("of_2024.yaml"), arguments: &["-o", CLASSIC, "-pc"] },
     Case { name: "of_2024_pk.txt", rules: Some("of_2024.yaml"), arguments: &["-o", CLASSIC, "-pk"] },
@@ -80,11 +75,7 @@ const CASES: &[Case] = &[
     },
     Case { name: "built_in_of_2024.txt", rules: None, arguments: &["-o", CLASSIC] },
     Case { name: "print.txt", rules: None, arguments: &["-p", "pid=%proc.pid"] },
-    Case {
-        name: "no_token_pk.txt",
-        rules: Some("forms.yaml"),
-        arguments: &["-o", CLASSIC, "-pk"],
-    },
+    Case { name: "no_token_pk.txt", rules: Some("forms.yaml"), arguments: &["-o", CLASSIC, "-pk"] },
     Case {
         name: "appended.txt",
         rules: Some("forms.yaml"),
@@ -93,7 +84,18 @@ const CASES: &[Case] = &[
     Case {
         name: "appended.jsonl",
         rules: Some("forms.yaml"),
-        arguments: &["-o", JSON, "-o", "rule_matching=all", "-o", STATIC, "-o", APPENDED, "-o", APPENDED_TO_SOME],
+        arguments: &[
+            "-o",
+            JSON,
+            "-o",
+            "rule_matching=all",
+            "-o",
+            STATIC,
+            "-o",
+            APPENDED,
+            "-o",
+            APPENDED_TO_SOME,
+        ],
     },
     Case { name: "static_fields.jsonl", rules: None, arguments: &["-o", JSON, "-o", STATIC] },
     Case { name: "forms.txt", rules: Some("forms.yaml"), arguments: &["-o", "rule_matching=all"] },

@@ -125,7 +125,9 @@ fn macros_and_lists_that_grow_without_bound_are_refused() {
 /// On a stack of 2 MiB, which is what threads have that nobody asked about.
 fn errors_of(text: String) -> Vec<String> {
     let thread = std::thread::Builder::new().stack_size(2 << 20);
-    let load = move || load_texts(&[&text]).errors().map(|error| format!("{}: {}", error.place, error.message)).collect();
+    let load = move || {
+        load_texts(&[&text]).errors().map(|error| format!("{}: {}", error.place, error.message)).collect()
+    };
     thread.spawn(load).expect("a thread").join().expect("no panic")
 }
 
@@ -146,7 +148,7 @@ fn a_chain_of_macros_is_bounded_with_a_place() {
     let nested = format!("{}NEXT{}", "not (evt.num = 1 or ".repeat(8), ")".repeat(8));
     for link in ["not NEXT", "evt.num = 1 and (evt.num = 2 or NEXT)", &nested] {
         assert_eq!(errors_of(chain(fits, link)), [""; 0]);
-        for more in [1, 20_000] {
+        for more in [1, 1000] {
             let errors = errors_of(chain(fits + more, link));
             assert_eq!(errors.len(), 1, "{errors:?}");
             let line = 1 + more;

@@ -89,6 +89,7 @@ fn event_types_that_do_not_exist_are_mistakes_like_fields() {
         assert_eq!(report.skipped.len(), 1);
     }
     // Of system calls, of Falco's own events, and patterns, which need not be names.
-    let known = "evt.type in (execve, openat2, signaldeliver, container, syscall) and not evt.type startswith nosuch";
+    let known =
+        "evt.type in (execve, openat2, signaldeliver, container, syscall) and not evt.type startswith nosuch";
     assert_eq!(found(&load_texts(&[&rule(known, "")])), [""; 0]);
 }

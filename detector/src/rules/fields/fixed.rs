@@ -7,12 +7,11 @@ use crate::event::Value;
 pub(super) const STATIC: &str = "static";
 
 /// The family's entries.
-pub(super) static FIELDS: &[Entry] = &[Entry::text(
-    STATIC,
-    "a field of the configuration's static_fields: static.NAME",
-    |event, argument| match argument {
-        Argument::Name(name) => event.host.static_fields.get(name).map(Value::text),
-        _ => None,
-    },
-)
-.takes(Takes::Name)];
+pub(super) static FIELDS: &[Entry] =
+    &[Entry::text(STATIC, "a field of the configuration's static_fields: static.NAME", |event, argument| {
+        match argument {
+            Argument::Name(name) => event.host.static_fields.get(name).map(Value::text),
+            _ => None,
+        }
+    })
+    .takes(Takes::Name)];

@@ -37,14 +37,12 @@ pub struct RuleDetails {
 impl RuleDetails {
     pub(super) fn of<F>(
         rule: &RuleDefinition,
-        written: &Expr,
+        (macros, lists): (BTreeSet<String>, BTreeSet<String>),
         expanded: &Expr,
         output: String,
         template: &Template<F>,
-        definitions: &Definitions,
     ) -> Self {
-        let mut details = Self { condition: expanded.to_string(), output, ..Self::default() };
-        (details.macros, details.lists) = named(written, definitions);
+        let mut details = Self { condition: expanded.to_string(), output, macros, lists, ..Self::default() };
         (details.operators, details.fields) = operators_and_fields(expanded);
         details.output_fields = template.keys().map(|key| key.key.clone()).collect();
         for exception in &rule.exceptions {
@@ -71,7 +69,7 @@ pub fn condition_details(
 }
 
 /// The macros and lists that a condition names.
-fn named(expr: &Expr, definitions: &Definitions) -> (BTreeSet<String>, BTreeSet<String>) {
+pub(super) fn named(expr: &Expr, definitions: &Definitions) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut macros, mut lists) = (BTreeSet::new(), BTreeSet::new());
     expr.for_each_macro(&mut |name, _| {
         macros.insert(name.to_owned());

@@ -100,7 +100,8 @@ pub(super) fn unknown_types(expr: &Expr) -> Vec<Diagnostic> {
     for_each_type(expr, &mut |literal| {
         let name = String::from_utf8_lossy(&literal.bytes);
         // A macro that is used twice has its mistakes twice.
-        if event_names().any(|known| known == name) || unknown.iter().any(|other| other.span == literal.span) {
+        if event_names().any(|known| known == name) || unknown.iter().any(|other| other.span == literal.span)
+        {
             return;
         }
         let near = did_you_mean(&name, event_names());
@@ -134,10 +135,8 @@ fn for_each_type(expr: &Expr, visit: &mut impl FnMut(&Literal)) {
         ExprKind::Check(check) => check,
     };
     let of_type = matches!(&check.left, Operand::Field(field) if field.name == "evt.type");
-    let whole = matches!(
-        check.operator,
-        Operator::Equal | Operator::NotEqual | Operator::In | Operator::Intersects
-    );
+    let whole =
+        matches!(check.operator, Operator::Equal | Operator::NotEqual | Operator::In | Operator::Intersects);
     let items = match &check.right {
         _ if !of_type || !whole => return,
         Operand::List(list) => list.items.as_slice(),
@@ -173,21 +172,26 @@ struct Seen<'c, C> {
 }
 
 impl<C: FieldCatalog> Seen<'_, C> {
+    /// Recursion as deep as conditions nest: loops and not chains of closures, which each take a frame.
     fn outcome(&mut self, expr: &Expr) -> Outcome {
         match &expr.kind {
             ExprKind::And(items) => {
-                let nothing = Outcome { truth: EventTypes::ALL, falsehood: EventTypes::NONE };
-                items.iter().map(|item| self.outcome(item)).fold(nothing, |all, one| Outcome {
-                    truth: all.truth.and(one.truth),
-                    falsehood: all.falsehood.or(one.falsehood),
-                })
+                let mut all = Outcome { truth: EventTypes::ALL, falsehood: EventTypes::NONE };
+                for item in items {
+                    let one = self.outcome(item);
+                    all.truth = all.truth.and(one.truth);
+                    all.falsehood = all.falsehood.or(one.falsehood);
+                }
+                all
             }
             ExprKind::Or(items) => {
-                let nothing = Outcome { truth: EventTypes::NONE, falsehood: EventTypes::ALL };
-                items.iter().map(|item| self.outcome(item)).fold(nothing, |all, one| Outcome {
-                    truth: all.truth.or(one.truth),
-                    falsehood: all.falsehood.and(one.falsehood),
-                })
+                let mut any = Outcome { truth: EventTypes::NONE, falsehood: EventTypes::ALL };
+                for item in items {
+                    let one = self.outcome(item);
+                    any.truth = any.truth.or(one.truth);
+                    any.falsehood = any.falsehood.and(one.falsehood);
+                }
+                any
             }
             ExprKind::Not(inner) => self.outcome(inner).swapped(),
             ExprKind::Check(check) => self.check(check),

@@ -15,7 +15,7 @@ use detector_rule_lang::{
 use super::{
     additions::{ExtraField, ExtraTemplate, LoadOptions},
     definitions::{Definitions, RuleDefinition, SOURCE},
-    details::RuleDetails,
+    details::{RuleDetails, named},
     event_types::{EventTypes, NoExec, event_types, unknown_types},
     exceptions,
     names::ParsedNames,
@@ -199,7 +199,11 @@ fn used(names: &ParsedNames, definitions: &Definitions, found: &mut Vec<Diagnost
 
 fn note_lists(expr: &Expr, names: &ParsedNames) {
     match &expr.kind {
-        ExprKind::And(items) | ExprKind::Or(items) => items.iter().for_each(|item| note_lists(item, names)),
+        ExprKind::And(items) | ExprKind::Or(items) => {
+            for item in items {
+                note_lists(item, names);
+            }
+        }
         ExprKind::Not(inner) => note_lists(inner, names),
         ExprKind::Check(check) => names.note_lists_of(&check.right),
         ExprKind::Exists(_) | ExprKind::Macro(_) => {}
@@ -214,6 +218,15 @@ struct Compiler<'d, C> {
     sources: Sources,
     found: Vec<Diagnostic>,
     skipped: Vec<SkippedRule>,
+}
+
+/// A condition on its way. Nothing here copies a tree: that takes more stack than all that is done with it.
+struct Condition<F> {
+    /// Macros and lists that it names, without its exceptions.
+    named: (BTreeSet<String>, BTreeSet<String>),
+    /// Expanded, with exceptions.
+    expr: Expr,
+    program: Program<F>,
 }
 
 /// A rule cannot be loaded; why has been reported.
@@ -234,7 +247,7 @@ impl<C: FieldCatalog> Compiler<'_, C> {
         let written = self.condition(rule);
         let template = self.template(rule);
         let extra_fields = self.extra_fields(rule);
-        let (written, expr, program) = written.ok()?;
+        let Condition { named, expr, program } = written.ok()?;
         let (output, template) = template.ok()?;
         let extra_fields = extra_fields.ok()?;
         self.warn_of_fields(&expr);
@@ -251,7 +264,7 @@ impl<C: FieldCatalog> Compiler<'_, C> {
                 .help("add `evt.type in (execve, execveat)`, or `warn_evttypes: false`");
             self.found.push(diagnostic.within(&rule.standing.within));
         }
-        let details = RuleDetails::of(rule, &written, &expr, output, &template, self.definitions);
+        let details = RuleDetails::of(rule, named, &expr, output, &template);
         Some(LoadedRule {
             name: rule.name.clone(),
             desc: rule.desc.clone(),
@@ -268,8 +281,8 @@ impl<C: FieldCatalog> Compiler<'_, C> {
         })
     }
 
-    /// The condition as written (without exceptions), expanded with its exceptions, and compiled.
-    fn condition(&mut self, rule: &RuleDefinition) -> Result<(Expr, Expr, Program<C::Field>), Refused> {
+    /// The condition expanded with its exceptions, and compiled.
+    fn condition(&mut self, rule: &RuleDefinition) -> Result<Condition<C::Field>, Refused> {
         let within = &rule.standing.within;
         let written = self.parse(&rule.condition, within);
         let mut parts = Vec::new();
@@ -290,15 +303,17 @@ impl<C: FieldCatalog> Compiler<'_, C> {
             }
         }
         let written = written?;
+        let named = named(&written, self.definitions);
         let whole = if parts.is_empty() {
-            written.clone()
+            written
         } else {
             // One level of `and`, as one would write it.
-            let conditions = match written.clone() {
+            let span = written.span;
+            let conditions = match written {
                 Expr { kind: ExprKind::And(conditions), .. } => conditions,
                 other => vec![other],
             };
-            Expr { kind: ExprKind::And(conditions.into_iter().chain(parts).collect()), span: written.span }
+            Expr { kind: ExprKind::And(conditions.into_iter().chain(parts).collect()), span }
         };
         let expanded = match expand(&whole, self.names) {
             Ok(expanded) => expanded,
@@ -311,7 +326,7 @@ impl<C: FieldCatalog> Compiler<'_, C> {
                 let warnings = program.warnings().iter();
                 self.found
                     .extend(warnings.map(|warning| self.sources.diagnostic(Code::ConditionWarning, warning)));
-                Ok((written, expanded, program))
+                Ok(Condition { named, expr: expanded, program })
             }
             Err(mut errors) => {
                 errors.extend(unknown);
