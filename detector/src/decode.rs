@@ -7,7 +7,7 @@ mod sections;
 mod stdio;
 
 pub use error::DecodeError;
-pub use exec::decode_exec;
+use exec::decode_exec;
 
 use detector_common::{
     ABI_VERSION,
@@ -19,6 +19,17 @@ use crate::event::{BootClock, ExecEvent};
 
 /// Decodes one record.
 pub fn decode(record: &[u8], clock: BootClock, number: u64) -> Result<ExecEvent, DecodeError> {
+    decode_reusing(ExecEvent::default(), record, clock, number)
+}
+
+/// Decodes one record into the memory of an event that is no longer needed: of records that are alike, the second one
+/// takes no new memory.
+pub fn decode_reusing(
+    spare: ExecEvent,
+    record: &[u8],
+    clock: BootClock,
+    number: u64,
+) -> Result<ExecEvent, DecodeError> {
     let (header, _) = RecordHeader::read_from_prefix(record)
         .map_err(|_| DecodeError::TooShort { needed: size_of::<RecordHeader>(), found: record.len() })?;
     if header.abi != ABI_VERSION {
@@ -28,7 +39,7 @@ pub fn decode(record: &[u8], clock: BootClock, number: u64) -> Result<ExecEvent,
         return Err(DecodeError::WrongSize { stated: header.size, found: record.len() });
     }
     match RecordKind::from_number(header.kind) {
-        Some(RecordKind::Exec) => decode_exec(record, clock, number),
+        Some(RecordKind::Exec) => decode_exec(spare, record, clock, number),
         None => Err(DecodeError::UnknownKind { kind: header.kind }),
     }
 }

@@ -7,7 +7,10 @@
 //! All numbers little endian. `boot_at_ns` is the time of day at boot as it was measured when the record was taken;
 //! `context` is what enrichment knew then, opaque here.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    ops::Range,
+};
 
 use detector_common::{
     ABI_VERSION,
@@ -19,6 +22,11 @@ const MAGIC: [u8; 8] = *b"DTRECORD";
 const MAX_RECORD: u32 = RING_BYTES;
 /// What enrichment may add to a record.
 const MAX_CONTEXT: u32 = 1024 * 1024;
+
+/// Bytes before the first frame, and before the record of each.
+const HEAD: usize = 16;
+/// What is read from the file in one go.
+const BUFFER: usize = 1 << 20;
 
 const _: () = assert!(TAIL_BYTES < RING_BYTES as usize);
 
@@ -54,14 +62,14 @@ pub enum RecordingError {
 }
 
 /// One record with what is needed to make its event again.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Frame {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Frame<'r> {
     /// Nanoseconds since the epoch at boot.
     pub boot_at_ns: u64,
     /// The record.
-    pub record: Vec<u8>,
+    pub record: &'r [u8],
     /// What enrichment knew.
-    pub context: Vec<u8>,
+    pub context: &'r [u8],
 }
 
 /// Writes a recording.
@@ -101,71 +109,91 @@ impl<W: Write> Recorder<W> {
     }
 }
 
-/// Reads a recording.
+/// Reads a recording, in large pieces.
 pub struct Recording<R: Read> {
     reader: R,
+    /// What was read and is not handed out yet lies at `unread`.
+    buffer: Vec<u8>,
+    unread: Range<usize>,
+    /// Bytes that were handed out.
     at: u64,
 }
 
 impl<R: Read> Recording<R> {
     /// Reads and checks the head.
-    pub fn new(mut reader: R) -> Result<Self, RecordingError> {
-        let mut head = [0; 16];
-        let read = fill(&mut reader, &mut head)?;
-        if read < head.len() || !head.starts_with(&MAGIC) {
+    pub fn new(reader: R) -> Result<Self, RecordingError> {
+        let mut recording = Self { reader, buffer: vec![0; BUFFER], unread: 0..0, at: 0 };
+        if recording.fill(HEAD)? < HEAD || !recording.rest().starts_with(&MAGIC) {
             return Err(RecordingError::NoRecording);
         }
-        let found = u16::from_le_bytes([head[8], head[9]]);
+        let found = u16::from_le_bytes([recording.rest()[8], recording.rest()[9]]);
         if found != ABI_VERSION {
             return Err(RecordingError::OtherAbi { found });
         }
-        Ok(Self { reader, at: head.len() as u64 })
+        recording.take(HEAD);
+        Ok(recording)
     }
 
-    /// Reads the next frame into `frame`, whose memory is used again; `false` at the end of the file.
-    pub fn next_into(&mut self, frame: &mut Frame) -> Result<bool, RecordingError> {
+    /// The next frame; `None` at the end of the file.
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, RecordingError> {
         let at = self.at;
-        let mut head = [0; 16];
-        match fill(&mut self.reader, &mut head)? {
-            0 => return Ok(false),
-            16 => {}
-            _ => return Err(RecordingError::CutOff { at }),
+        match self.fill(HEAD)? {
+            0 => return Ok(None),
+            there if there < HEAD => return Err(RecordingError::CutOff { at }),
+            _ => {}
         }
-        let number = |range: std::ops::Range<usize>| {
-            head[range].iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte))
+        let number = |range: Range<usize>| {
+            self.rest()[range].iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte))
         };
-        let record = u32::try_from(number(0..4)).unwrap_or(u32::MAX);
-        let context = u32::try_from(number(4..8)).unwrap_or(u32::MAX);
-        frame.boot_at_ns = number(8..16);
-        for (length, most, bytes) in
-            [(record, MAX_RECORD, &mut frame.record), (context, MAX_CONTEXT, &mut frame.context)]
-        {
-            if length > most {
-                return Err(RecordingError::Damaged { at, length });
+        let boot_at_ns = number(8..16);
+        let mut lengths = [0; 2];
+        for (length, (range, most)) in lengths.iter_mut().zip([(0..4, MAX_RECORD), (4..8, MAX_CONTEXT)]) {
+            let claimed = u32::try_from(number(range)).unwrap_or(u32::MAX);
+            if claimed > most {
+                return Err(RecordingError::Damaged { at, length: claimed });
             }
-            bytes.clear();
-            bytes.resize(length as usize, 0);
-            if fill(&mut self.reader, bytes)? < bytes.len() {
-                return Err(RecordingError::CutOff { at });
-            }
+            *length = claimed as usize;
         }
-        self.at += 16 + u64::from(record) + u64::from(context);
-        Ok(true)
+        let [record, context] = lengths;
+        if self.fill(HEAD + record + context)? < HEAD + record + context {
+            return Err(RecordingError::CutOff { at });
+        }
+        let frame = self.take(HEAD + record + context);
+        let (record, context) = frame[HEAD..].split_at(record);
+        Ok(Some(Frame { boot_at_ns, record, context }))
     }
-}
 
-/// Reads until the buffer is full or the end is reached; the answer is how much was read.
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.unread.clone()]
     }
-    Ok(filled)
+
+    fn take(&mut self, length: usize) -> &[u8] {
+        let start = self.unread.start;
+        self.unread.start += length;
+        self.at += length as u64;
+        &self.buffer[start..start + length]
+    }
+
+    /// Reads until this many bytes are there, or the file ends; the answer is how many there are.
+    fn fill(&mut self, wanted: usize) -> io::Result<usize> {
+        if self.unread.len() >= wanted {
+            return Ok(self.unread.len());
+        }
+        self.buffer.copy_within(self.unread.clone(), 0);
+        self.unread = 0..self.unread.len();
+        if self.buffer.len() < wanted {
+            self.buffer.resize(wanted, 0);
+        }
+        while self.unread.end < wanted {
+            match self.reader.read(&mut self.buffer[self.unread.end..]) {
+                Ok(0) => break,
+                Ok(read) => self.unread.end += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.unread.len())
+    }
 }
 
 #[cfg(test)]
@@ -174,36 +202,50 @@ mod tests {
 
     use super::{Frame, Recorder, Recording, RecordingError};
 
-    fn written(frames: &[Frame]) -> Vec<u8> {
+    fn written(frames: &[Frame<'_>]) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut recorder = Recorder::new(&mut bytes).unwrap();
         for frame in frames {
-            recorder.add(frame.boot_at_ns, &frame.record, &frame.context).unwrap();
+            recorder.add(frame.boot_at_ns, frame.record, frame.context).unwrap();
         }
         bytes
     }
 
-    fn read(bytes: &[u8]) -> Result<Vec<Frame>, RecordingError> {
+    /// Boot times, records and contexts.
+    type Read = Vec<(u64, Vec<u8>, Vec<u8>)>;
+
+    fn read(bytes: &[u8]) -> Result<Read, RecordingError> {
         let mut recording = Recording::new(bytes)?;
         let mut frames = Vec::new();
-        let mut frame = Frame::default();
-        while recording.next_into(&mut frame)? {
-            frames.push(frame.clone());
+        while let Some(frame) = recording.next_frame()? {
+            frames.push((frame.boot_at_ns, frame.record.to_vec(), frame.context.to_vec()));
         }
         Ok(frames)
     }
 
-    fn two() -> Vec<Frame> {
-        vec![
-            Frame { boot_at_ns: 1 << 60, record: vec![1; 700], context: b"{}".to_vec() },
-            Frame { boot_at_ns: 7, record: vec![2; 3], context: Vec::new() },
+    fn owned(frames: &[Frame<'_>]) -> Read {
+        frames.iter().map(|frame| (frame.boot_at_ns, frame.record.to_vec(), frame.context.to_vec())).collect()
+    }
+
+    fn two() -> [Frame<'static>; 2] {
+        [
+            Frame { boot_at_ns: 1 << 60, record: &[1; 700], context: b"{}" },
+            Frame { boot_at_ns: 7, record: &[2; 3], context: b"" },
         ]
     }
 
     #[test]
     fn what_is_written_is_read_back() {
-        assert_eq!(read(&written(&two())).unwrap(), two());
+        assert_eq!(read(&written(&two())).unwrap(), owned(&two()));
         assert_eq!(read(&written(&[])).unwrap(), []);
+    }
+
+    #[test]
+    fn frames_across_the_end_of_a_piece_are_whole() {
+        let long = vec![5; 300_000];
+        let frames: Vec<Frame<'_>> =
+            (0..20).map(|boot_at_ns| Frame { boot_at_ns, record: &long, context: b"x" }).collect();
+        assert_eq!(read(&written(&frames)).unwrap(), owned(&frames));
     }
 
     #[test]

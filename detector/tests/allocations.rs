@@ -1,4 +1,5 @@
-//! An exec that no rule wants costs no memory: evaluation against the built-in rules takes none.
+//! An exec that no rule wants costs no memory: neither decoding it into the memory of the one before, nor judging it by
+//! the built-in rules takes any.
 
 mod synthetic;
 
@@ -8,9 +9,12 @@ use std::{
     hint::black_box,
 };
 
-use detector::{event::ExecEvent, rules::RuleChoice};
-use detector_common::{exe_flags, record::exec::Origin};
-use synthetic::Record;
+use detector::{decode::decode_reusing, event::ExecEvent, rules::RuleChoice};
+use detector_common::{
+    exe_flags,
+    record::exec::{Origin, SectionKind, known},
+};
+use synthetic::{CLOCK, CONTAINER, Record, leaf_first};
 
 thread_local! {
     static TAKEN: Cell<u64> = const { Cell::new(0) };
@@ -61,6 +65,23 @@ fn an_exec_that_no_rule_wants_takes_no_memory() {
     on_host.fixed.task.pidns_level = 0;
     on_host.fixed.namespaces.mnt = on_host.fixed.namespaces.host_mnt;
     assert_eq!(evaluated(&on_host.event()), (0, 0), "a process of the host");
+}
+
+#[test]
+fn decoding_into_the_memory_of_an_event_that_is_alike_takes_no_memory() {
+    let mut record = Record::drop_in_docker()
+        .with(SectionKind::Env, b"HOME=/root\0A=b\0")
+        .with(SectionKind::AncestorExe0, &leaf_first(&["bin", "busybox"]))
+        .with(SectionKind::CgroupMemory, &leaf_first(&["docker", CONTAINER]))
+        .with(SectionKind::StdinPath, &leaf_first(&["dev", "null"]));
+    record.fixed.known |= known::STDIO;
+    let bytes = record.bytes();
+    let decoded = |spare| decode_reusing(spare, &bytes, CLOCK, 1).unwrap_or_else(|error| panic!("{error}"));
+    let first = decoded(ExecEvent::default());
+    let before = TAKEN.with(Cell::get);
+    let second = decoded(first);
+    assert_eq!(TAKEN.with(Cell::get) - before, 0);
+    assert_eq!(second, decoded(ExecEvent::default()));
 }
 
 #[test]

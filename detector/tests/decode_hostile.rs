@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot build its input shall panic")]
 
 use detector::{
-    decode::{DecodeError, decode},
+    decode::{DecodeError, decode, decode_reusing},
     event::BootClock,
 };
 use detector_common::{
@@ -128,6 +128,13 @@ proptest! {
     #[test]
     fn any_bytes(bytes: Vec<u8>) {
         let _ = decode(&bytes, CLOCK, 1);
+    }
+
+    #[test]
+    fn nothing_of_an_old_event_is_left_in_its_memory(old in plausible(), new in plausible()) {
+        if let (Ok(spare), Ok(fresh)) = (decode(&old, CLOCK, 1), decode(&new, CLOCK, 2)) {
+            assert_eq!(decode_reusing(spare, &new, CLOCK, 2).unwrap(), fresh);
+        }
     }
 
     #[test]

@@ -75,6 +75,12 @@ impl<F> Program<F> {
         &self.other_event_fields
     }
 
+    /// The condition without the checks that `decided` knows the truth of.
+    #[must_use]
+    pub fn decided(self, mut decided: impl FnMut(&CompiledCheck<F>) -> Option<bool>) -> Self {
+        Self { root: self.root.decided(&mut decided), ..self }
+    }
+
     /// Whether the truth is the same for every event: `Some(false)` for a condition that only other events can meet.
     /// `None` says nothing.
     #[must_use]
@@ -123,6 +129,61 @@ impl<F> Node<F> {
             Self::Not(node) => node.for_each_check(visit),
             Self::Check(check) => visit(check),
             Self::OtherEvent { .. } => {}
+        }
+    }
+
+    /// Recursion: as [`Self::matches`].
+    fn decided(self, decide: &mut impl FnMut(&CompiledCheck<F>) -> Option<bool>) -> Self {
+        match self {
+            Self::And(nodes) => Self::joined(nodes, false, decide),
+            Self::Or(nodes) => Self::joined(nodes, true, decide),
+            Self::Not(node) => {
+                let node = node.decided(decide);
+                match node.always() {
+                    Some(truth) => Self::always_so(!truth),
+                    None => Self::Not(Box::new(node)),
+                }
+            }
+            Self::Check(check) => match decide(&check) {
+                Some(truth) => Self::always_so(truth),
+                None => Self::Check(check),
+            },
+            Self::OtherEvent { .. } => Self::always_so(false),
+        }
+    }
+
+    /// `or` (a true node decides) or `and` (a false one does) of what is left of the nodes.
+    fn joined(
+        nodes: Vec<Self>,
+        decisive: bool,
+        decide: &mut impl FnMut(&CompiledCheck<F>) -> Option<bool>,
+    ) -> Self {
+        let mut left = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let node = node.decided(decide);
+            match node.always() {
+                Some(truth) if truth == decisive => return Self::always_so(decisive),
+                Some(_) => {}
+                None => left.push(node),
+            }
+        }
+        match left.len() {
+            1 => left.remove(0),
+            _ if decisive => Self::Or(left),
+            _ => Self::And(left),
+        }
+    }
+
+    /// True is what holds for all of nothing, false what holds for any of nothing.
+    const fn always_so(truth: bool) -> Self {
+        if truth { Self::And(Vec::new()) } else { Self::Or(Vec::new()) }
+    }
+
+    fn always(&self) -> Option<bool> {
+        match self {
+            Self::And(nodes) if nodes.is_empty() => Some(true),
+            Self::Or(nodes) if nodes.is_empty() => Some(false),
+            _ => None,
         }
     }
 

@@ -8,8 +8,8 @@ use zerocopy::FromBytes;
 
 use super::{DecodeError, sections::Sections};
 use crate::event::{
-    Arguments, BootClock, Completeness, Container, Credentials, ExeFlags, ExecEvent, ExecKind, ExecutedFile,
-    HostFacts, Names, Namespaces, Origin, Path, Process, Stream, Usage,
+    Arguments, BootClock, Container, Credentials, ExeFlags, ExecEvent, ExecKind, ExecutedFile, Names,
+    Namespaces, Origin, Path, Process, Stream, Usage,
 };
 
 const _: () = assert!(
@@ -24,21 +24,38 @@ const _: () = assert!(
 const PAGE_KB: u64 = 4;
 
 /// Decodes a record whose header has been checked.
-pub fn decode_exec(bytes: &[u8], clock: BootClock, number: u64) -> Result<ExecEvent, DecodeError> {
+pub(super) fn decode_exec(
+    spare: ExecEvent,
+    bytes: &[u8],
+    clock: BootClock,
+    number: u64,
+) -> Result<ExecEvent, DecodeError> {
     let (fixed, tail) = ExecRecord::read_from_prefix(bytes)
         .map_err(|_| DecodeError::TooShort { needed: size_of::<ExecRecord>(), found: bytes.len() })?;
-    let mut sections = Sections { fixed: &fixed, tail, completeness: Completeness::default() };
+    let mut completeness = spare.completeness;
+    completeness.truncated.clear();
+    completeness.failed.clear();
+    let mut sections = Sections { fixed: &fixed, tail, completeness };
 
-    let filename = sections.bytes(SectionKind::Filename)?.map(<[u8]>::to_vec);
-    let interpreter = sections.bytes(SectionKind::Interp)?.map(<[u8]>::to_vec);
-    let exe_path = sections.path(SectionKind::ExePath)?;
-    let cwd = sections.path(SectionKind::Cwd)?;
-    let arguments = sections.arguments(SectionKind::Argv, fixed.task.argc)?.unwrap_or_default();
-    let env = sections.arguments(SectionKind::Env, fixed.task.envc)?;
-    let ancestors = sections.ancestors(clock)?;
-    let stdio = sections.stdio()?;
-    let cgroups = sections.cgroups()?;
+    let old = spare.process;
+    let filename = sections.bytes(SectionKind::Filename, old.filename)?;
+    let interpreter = sections.bytes(SectionKind::Interp, old.interpreter)?;
+    let exe_path = sections.path(SectionKind::ExePath, spare.file.path)?;
+    let cwd = sections.path(SectionKind::Cwd, old.cwd)?;
+    let arguments = sections.arguments(SectionKind::Argv, fixed.task.argc, Some(old.arguments))?;
+    let env = sections.arguments(SectionKind::Env, fixed.task.envc, old.env)?;
+    let ancestors = sections.ancestors(clock, spare.ancestors)?;
+    let stdio = sections.stdio(spare.stdio)?;
+    let cgroups = sections.cgroups(spare.cgroups)?;
     let completeness = sections.completeness;
+    let texts = Texts {
+        comm: padded(old.comm, &fixed.task.comm),
+        arguments: arguments.unwrap_or_default(),
+        env,
+        cwd,
+        filename,
+        interpreter,
+    };
 
     let time_ns = clock.time_of(fixed.header.boot_ns);
     Ok(ExecEvent {
@@ -46,12 +63,8 @@ pub fn decode_exec(bytes: &[u8], clock: BootClock, number: u64) -> Result<ExecEv
         time_ns,
         boot_ns: fixed.header.boot_ns,
         cpu: fixed.task.cpu,
-        kind: if filename.is_some() && interpreter.is_some() && filename != interpreter {
-            ExecKind::Script
-        } else {
-            ExecKind::Exec
-        },
-        process: process(&fixed, clock, arguments, env, cwd, filename, interpreter),
+        kind: texts.kind(),
+        process: process(&fixed, clock, texts),
         credentials: credentials(&fixed),
         namespaces: namespaces(&fixed.namespaces),
         stdio: stdio.filter(|_| has(&fixed, known::STDIO)),
@@ -69,7 +82,7 @@ pub fn decode_exec(bytes: &[u8], clock: BootClock, number: u64) -> Result<ExecEv
         cgroups,
         container: Container::default(),
         names: Names::default(),
-        host: HostFacts::unknown(),
+        host: spare.host,
         stream: Stream { first_ns: time_ns, previous_ns: time_ns },
         completeness,
     })
@@ -79,20 +92,40 @@ const fn has(fixed: &ExecRecord, bit: u64) -> bool {
     fixed.known & bit != 0
 }
 
-/// Text up to the first NUL.
-pub(super) fn padded(bytes: &[u8]) -> Vec<u8> {
-    bytes.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()
+/// These bytes in the memory of others.
+pub(super) fn refilled(mut spare: Vec<u8>, bytes: &[u8]) -> Vec<u8> {
+    spare.clear();
+    spare.extend_from_slice(bytes);
+    spare
 }
 
-fn process(
-    fixed: &ExecRecord,
-    clock: BootClock,
+/// Text up to the first NUL.
+pub(super) fn padded(spare: Vec<u8>, bytes: &[u8]) -> Vec<u8> {
+    refilled(spare, bytes.split(|byte| *byte == 0).next().unwrap_or_default())
+}
+
+/// The texts of a process.
+struct Texts {
+    comm: Vec<u8>,
     arguments: Arguments,
     env: Option<Arguments>,
     cwd: Option<Path>,
     filename: Option<Vec<u8>>,
     interpreter: Option<Vec<u8>>,
-) -> Process {
+}
+
+impl Texts {
+    fn kind(&self) -> ExecKind {
+        if self.filename.is_some() && self.interpreter.is_some() && self.filename != self.interpreter {
+            ExecKind::Script
+        } else {
+            ExecKind::Exec
+        }
+    }
+}
+
+fn process(fixed: &ExecRecord, clock: BootClock, texts: Texts) -> Process {
+    let Texts { comm, arguments, env, cwd, filename, interpreter } = texts;
     let task = &fixed.task;
     let virtual_id = |id: u32| has(fixed, known::VPIDS).then_some(id);
     Process {
@@ -105,7 +138,7 @@ fn process(
         sid: task.sid,
         vsid: virtual_id(task.vsid),
         pidns_level: task.pidns_level,
-        comm: padded(&task.comm),
+        comm,
         arguments,
         env,
         cwd,

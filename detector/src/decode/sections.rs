@@ -4,7 +4,10 @@
 use detector_common::record::exec::{self as record, ExecRecord, SectionKind, section_status};
 use zerocopy::FromBytes;
 
-use super::{DecodeError, exec::padded};
+use super::{
+    DecodeError,
+    exec::{padded, refilled},
+};
 use crate::event::{Ancestor, Arguments, BootClock, Cgroup, Cgroups, Completeness, Path};
 
 /// The variable parts of a record.
@@ -78,54 +81,68 @@ impl<'a> Sections<'a> {
         }
     }
 
-    pub(super) fn bytes(&mut self, kind: SectionKind) -> Result<Option<&'a [u8]>, DecodeError> {
-        Ok(self.part(kind)?.map(|(bytes, _)| bytes))
+    pub(super) fn bytes(
+        &mut self,
+        kind: SectionKind,
+        spare: Option<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, DecodeError> {
+        Ok(self.part(kind)?.map(|(bytes, _)| refilled(spare.unwrap_or_default(), bytes)))
     }
 
-    pub(super) fn path(&mut self, kind: SectionKind) -> Result<Option<Path>, DecodeError> {
-        Ok(self.part(kind)?.map(|(bytes, complete)| Path::from_leaf_first(bytes, complete)))
+    pub(super) fn path(
+        &mut self,
+        kind: SectionKind,
+        spare: Option<Path>,
+    ) -> Result<Option<Path>, DecodeError> {
+        Ok(self.part(kind)?.map(|(bytes, complete)| spare.unwrap_or_default().refilled(bytes, complete)))
     }
 
     pub(super) fn arguments(
         &mut self,
         kind: SectionKind,
         given: u32,
+        spare: Option<Arguments>,
     ) -> Result<Option<Arguments>, DecodeError> {
         Ok(self.part(kind)?.map(|(bytes, complete)| Arguments {
-            area: bytes.to_vec(),
+            area: refilled(spare.unwrap_or_default().area, bytes),
             given,
             truncated: !complete,
         }))
     }
 
-    pub(super) fn ancestors(&mut self, clock: BootClock) -> Result<Vec<Ancestor>, DecodeError> {
-        let Some((bytes, _)) = self.part(SectionKind::Ancestors)? else {
-            return Ok(Vec::new());
-        };
+    pub(super) fn ancestors(
+        &mut self,
+        clock: BootClock,
+        mut spare: Vec<Ancestor>,
+    ) -> Result<Vec<Ancestor>, DecodeError> {
+        let bytes = self.part(SectionKind::Ancestors)?.map_or(&[][..], |(bytes, _)| bytes);
         let each = bytes.chunks_exact(size_of::<record::Ancestor>());
-        let mut ancestors: Vec<Ancestor> = each
-            .filter_map(|chunk| record::Ancestor::read_from_bytes(chunk).ok())
-            .map(|from| Ancestor {
+        spare.resize_with(each.len(), Ancestor::default);
+        let each = each.filter_map(|chunk| record::Ancestor::read_from_bytes(chunk).ok());
+        let mut exes = SectionKind::ANCESTOR_EXES.into_iter();
+        for (ancestor, from) in spare.iter_mut().zip(each) {
+            let old = std::mem::take(ancestor);
+            *ancestor = Ancestor {
                 pid: from.pid,
                 tid: from.tid,
                 vpid: from.vpid,
                 sid: from.sid,
                 pgid: from.pgid,
                 euid: from.euid,
-                comm: padded(&from.comm),
+                comm: padded(old.comm, &from.comm),
                 start_ns: clock.time_of(from.start_boot_ns),
                 start_boot_ns: from.start_boot_ns,
-                exe_path: None,
+                exe_path: match exes.next() {
+                    Some(kind) => self.path(kind, old.exe_path)?,
+                    None => None,
+                },
                 details: None,
-            })
-            .collect();
-        for (ancestor, kind) in ancestors.iter_mut().zip(SectionKind::ANCESTOR_EXES) {
-            ancestor.exe_path = self.path(kind)?;
+            };
         }
-        Ok(ancestors)
+        Ok(spare)
     }
 
-    pub(super) fn cgroups(&mut self) -> Result<Cgroups, DecodeError> {
+    pub(super) fn cgroups(&mut self, spare: Cgroups) -> Result<Cgroups, DecodeError> {
         const HIERARCHIES: [(SectionKind, &str); 7] = [
             (SectionKind::CgroupUnified, ""),
             (SectionKind::CgroupCpuset, "cpuset"),
@@ -135,16 +152,20 @@ impl<'a> Sections<'a> {
             (SectionKind::CgroupMemory, "memory"),
             (SectionKind::CgroupPids, "pids"),
         ];
-        let mut cgroups = Vec::with_capacity(HIERARCHIES.len());
+        let mut cgroups = spare.0;
+        cgroups.reserve(HIERARCHIES.len().saturating_sub(cgroups.len()));
+        let mut used = 0;
         for (kind, controller) in HIERARCHIES {
-            if let Some((bytes, complete)) = self.part(kind)? {
-                cgroups.push(Cgroup {
-                    controller,
-                    path: Path::from_leaf_first(bytes, complete).bytes,
-                    complete,
-                });
+            let Some((bytes, complete)) = self.part(kind)? else { continue };
+            if used == cgroups.len() {
+                cgroups.push(Cgroup { controller, path: Vec::new(), complete });
             }
+            let cgroup = &mut cgroups[used];
+            let path = Path { bytes: std::mem::take(&mut cgroup.path), complete }.refilled(bytes, complete);
+            *cgroup = Cgroup { controller, path: path.bytes, complete };
+            used += 1;
         }
+        cgroups.truncate(used);
         Ok(Cgroups(cgroups))
     }
 }

@@ -1,10 +1,12 @@
 //! What the standard descriptors are: the kernel side sends the inode's facts and the dentry's names, here they
 //! become a kind and a name.
 
+use std::io::Write as _;
+
 use detector_common::record::exec::{SectionKind, StdioFacts};
 
-use super::{DecodeError, sections::Sections};
-use crate::event::{Path, StdioFile, StdioKind};
+use super::{DecodeError, exec::padded, sections::Sections};
+use crate::event::{Path, Stdio, StdioFile, StdioKind};
 
 /// `PIPEFS_MAGIC`
 const PIPEFS: u64 = 0x5049_5045;
@@ -15,24 +17,29 @@ const PIDFS: u64 = 0x5049_4446;
 
 impl Sections<'_> {
     /// Descriptors 0, 1 and 2.
-    pub(super) fn stdio(&mut self) -> Result<Option<[StdioFile; 3]>, DecodeError> {
-        let mut files = Vec::with_capacity(3);
-        for (facts, kind) in self.fixed.stdio.iter().zip(SectionKind::STDIO_PATHS) {
-            files.push(file(*facts, self.part(kind)?));
+    pub(super) fn stdio(&mut self, spare: Option<Stdio>) -> Result<Option<Stdio>, DecodeError> {
+        let mut files = spare.unwrap_or_default();
+        let facts = self.fixed.stdio.iter().zip(SectionKind::STDIO_PATHS);
+        for (file, (facts, kind)) in files.iter_mut().zip(facts) {
+            let spare = file.name.take().unwrap_or_default();
+            *file = described(*facts, self.part(kind)?, spare);
         }
-        Ok(files.try_into().ok())
+        Ok(Some(files))
     }
 }
 
-fn file(facts: StdioFacts, names: Option<(&[u8], bool)>) -> StdioFile {
+fn described(facts: StdioFacts, names: Option<(&[u8], bool)>, mut spare: Vec<u8>) -> StdioFile {
     let components = names.map_or(&[][..], |(bytes, _)| bytes);
     let kind = kind(facts, components.strip_suffix(b"\0").unwrap_or(components));
     let name = match kind {
-        StdioKind::Pipe if facts.sb_magic == PIPEFS => Some(format!("pipe:[{}]", facts.ino).into_bytes()),
-        _ if facts.sb_magic == ANON_INODE => {
-            names.map(|_| components.split(|byte| *byte == 0).next().unwrap_or_default().to_vec())
+        StdioKind::Pipe if facts.sb_magic == PIPEFS => {
+            spare.clear();
+            // Writing to memory cannot fail.
+            let _ = write!(spare, "pipe:[{}]", facts.ino);
+            Some(spare)
         }
-        _ => names.map(|(bytes, complete)| Path::from_leaf_first(bytes, complete).bytes),
+        _ if facts.sb_magic == ANON_INODE => names.map(|_| padded(spare, components)),
+        _ => names.map(|(bytes, complete)| Path { bytes: spare, complete }.refilled(bytes, complete).bytes),
     };
     StdioFile { kind, name }
 }
@@ -84,11 +91,12 @@ fn socket(family: u32) -> StdioKind {
 mod tests {
     use detector_common::record::exec::StdioFacts;
 
-    use super::{ANON_INODE, PIPEFS, file};
+    use super::{ANON_INODE, PIPEFS, described};
     use crate::event::StdioKind;
 
     fn seen(mode: u32, sb_magic: u64, family: u32, names: &[u8]) -> (StdioKind, Option<String>) {
-        let file = file(StdioFacts { ino: 77, sb_magic, mode, family }, Some((names, true)));
+        let facts = StdioFacts { ino: 77, sb_magic, mode, family };
+        let file = described(facts, Some((names, true)), b"old".to_vec());
         (file.kind, file.name.map(|name| String::from_utf8(name).unwrap()))
     }
 
@@ -118,7 +126,8 @@ mod tests {
 
     #[test]
     fn sockets_have_their_family() {
-        let kind = |family| file(StdioFacts { ino: 7, sb_magic: 1, mode: 0o140_777, family }, None);
+        let kind =
+            |family| described(StdioFacts { ino: 7, sb_magic: 1, mode: 0o140_777, family }, None, Vec::new());
         assert_eq!(kind(2).kind, StdioKind::Ipv4);
         assert_eq!(kind(10).kind, StdioKind::Ipv6);
         assert_eq!(kind(1).kind, StdioKind::Unix);
@@ -135,7 +144,7 @@ mod tests {
     #[test]
     fn a_closed_descriptor_is_known_to_be_closed() {
         assert_eq!(
-            file(StdioFacts { ino: 0, sb_magic: 0, mode: 0, family: 0 }, None).kind,
+            described(StdioFacts { ino: 0, sb_magic: 0, mode: 0, family: 0 }, None, Vec::new()).kind,
             StdioKind::Closed
         );
     }

@@ -8,9 +8,10 @@ use super::{
 };
 
 /// How the file got to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExecKind {
     /// It was executed itself.
+    #[default]
     Exec,
     /// A script was executed; the file is its interpreter.
     Script,
@@ -36,8 +37,8 @@ pub struct Completeness {
     pub failed: Vec<&'static str>,
 }
 
-/// A successful exec.
-#[derive(Clone, Debug, PartialEq)]
+/// A successful exec. The default is one of which nothing is known.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecEvent {
     /// Running number of the event, from 1.
     pub number: u64,

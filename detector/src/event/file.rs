@@ -1,7 +1,7 @@
 //! The executed file and the verdict about it.
 
 /// Where an executed file comes from. A verdict, not a boolean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
     /// As the image has it.
     Image,
@@ -18,6 +18,7 @@ pub enum Origin {
     /// On another file system that is not an overlay.
     NotOverlay,
     /// Could not be told.
+    #[default]
     Unknown,
 }
 
@@ -51,7 +52,7 @@ impl Origin {
 }
 
 /// `evt.arg.flags`: bits of `detector_common::exe_flags`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExeFlags(pub u32);
 
 impl ExeFlags {
@@ -87,7 +88,7 @@ impl ExeFlags {
 }
 
 /// Facts of the executed file (of a script: of its interpreter).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecutedFile {
     /// Path as the process sees it; `None` where it could not be walked.
     pub path: Option<super::Path>,

@@ -24,7 +24,7 @@ impl HostFacts {
 }
 
 /// Times of other events, for the fields that count from them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stream {
     /// Time of the first event, nanoseconds since the epoch.
     pub first_ns: u64,

@@ -56,7 +56,7 @@ impl Arguments {
 }
 
 /// The process after its exec.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Process {
     /// Process id in the initial pid namespace.
     pub pid: u32,
@@ -101,7 +101,7 @@ pub struct Process {
 }
 
 /// One ancestor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ancestor {
     /// Process id in the initial pid namespace.
     pub pid: u32,
@@ -141,7 +141,7 @@ pub struct ProcessDetails {
 }
 
 /// Credentials after the exec; ids are kernel ids.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {
     /// Real uid.
     pub uid: u32,
@@ -164,7 +164,7 @@ pub struct Credentials {
 }
 
 /// Namespace numbers; 0 = could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Namespaces {
     /// Mount namespace.
     pub mnt: u32,

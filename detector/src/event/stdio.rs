@@ -1,9 +1,10 @@
 //! What descriptors 0, 1 and 2 are open on.
 
 /// Type of a descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StdioKind {
     /// Not open.
+    #[default]
     Closed,
     /// A regular file or a device.
     File,
@@ -72,7 +73,7 @@ impl StdioKind {
 }
 
 /// A standard descriptor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StdioFile {
     /// Its type.
     pub kind: StdioKind,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// A path as the process sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Path {
     /// The bytes. Absolute, except for anonymous files (`memfd:NAME`); starts with `...` where the walk was cut.
     pub bytes: Vec<u8>,
@@ -16,19 +16,27 @@ impl Path {
     /// Joins components that come leaf first, each ended by a NUL, as the kernel side sends them.
     #[must_use]
     pub fn from_leaf_first(components: &[u8], complete: bool) -> Self {
-        let names: Vec<&[u8]> = components.split(|byte| *byte == 0).filter(|name| !name.is_empty()).collect();
-        if let ([only], true) = (names.as_slice(), complete)
-            && only.starts_with(b"memfd:")
-        {
-            return Self { bytes: only.to_vec(), complete };
-        }
-        let mut bytes = Vec::with_capacity(components.len() + 4);
+        Self::default().refilled(components, complete)
+    }
+
+    /// The same in the memory of this path.
+    #[must_use]
+    pub fn refilled(self, components: &[u8], complete: bool) -> Self {
+        let mut bytes = self.bytes;
+        bytes.clear();
+        bytes.reserve(components.len() + 4);
         if !complete {
             bytes.extend_from_slice(b"...");
         }
-        for name in names.iter().rev() {
+        let mut names = 0;
+        for name in components.rsplit(|byte| *byte == 0).filter(|name| !name.is_empty()) {
             bytes.push(b'/');
             bytes.extend_from_slice(name);
+            names += 1;
+        }
+        // An anonymous file has a name and no place.
+        if names == 1 && bytes.starts_with(b"/memfd:") {
+            bytes.remove(0);
         }
         if bytes.is_empty() {
             bytes.push(b'/');

@@ -1,6 +1,8 @@
 //! The JSON line of an alert: one object, no spaces, keys sorted bytewise, as Falco 0.39 and later write it. Made
 //! here and nowhere else.
 
+use std::fmt::{Display, Write as _};
+
 use super::{InternalAlert, TimeFormat, message, text};
 use crate::{
     alert::Alert,
@@ -99,9 +101,38 @@ impl Object {
         self.text.push_str(text);
     }
 
+    /// Escapes exactly what JSON demands.
     fn string(&mut self, text: &str) {
-        // serde_json escapes exactly what JSON demands, and serialising a str cannot fail.
-        self.text.push_str(&serde_json::Value::from(text).to_string());
+        self.text.push('"');
+        let mut plain = 0;
+        for (at, byte) in text.bytes().enumerate() {
+            let escape = match byte {
+                b'"' => "\\\"",
+                b'\\' => "\\\\",
+                0x08 => "\\b",
+                0x09 => "\\t",
+                0x0a => "\\n",
+                0x0c => "\\f",
+                0x0d => "\\r",
+                0..=0x1f => "",
+                _ => continue,
+            };
+            self.text.push_str(&text[plain..at]);
+            plain = at + 1;
+            if escape.is_empty() {
+                // Writing to a String cannot fail.
+                let _ = write!(self.text, "\\u{byte:04x}");
+            } else {
+                self.text.push_str(escape);
+            }
+        }
+        self.text.push_str(&text[plain..]);
+        self.text.push('"');
+    }
+
+    fn number(&mut self, number: impl Display) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{number}");
     }
 
     fn strings(&mut self, texts: &[String]) {
@@ -119,9 +150,9 @@ impl Object {
         match value {
             None => self.raw("null"),
             Some(Value::Text(bytes)) => self.string(&lossy(bytes)),
-            Some(Value::Signed(number)) => self.raw(&number.to_string()),
-            Some(Value::Unsigned(number)) => self.raw(&number.to_string()),
-            Some(Value::Time { ns, .. }) => self.raw(&ns.to_string()),
+            Some(Value::Signed(number)) => self.number(number),
+            Some(Value::Unsigned(number)) => self.number(number),
+            Some(Value::Time { ns, .. }) => self.number(ns),
             Some(value @ Value::Hex(_)) => self.string(&lossy(&value.to_text())),
             // What is no number in JSON (not a number, infinite) becomes null.
             Some(Value::Double(number)) => self.raw(&serde_json::Value::from(*number).to_string()),
@@ -182,6 +213,15 @@ mod tests {
             r#""rule":"R","source":"syscall","tags":["A","b"],"time":"2024-10-05T12:03:22.123456789Z"}"#,
         );
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn every_character_is_escaped_as_a_json_library_does() {
+        let all: String = (0..=0x2100).filter_map(char::from_u32).collect();
+        let mut line = super::Object::new(0);
+        line.key(&all).string(&all);
+        let library = serde_json::json!({ all.as_str(): all.as_str() }).to_string();
+        assert_eq!(line.end(), library);
     }
 
     #[test]

@@ -64,6 +64,10 @@ fn push_value(message: &mut String, value: Option<&Value<'_>>) {
 }
 
 fn push_escaped(message: &mut String, text: &str) {
+    // What is no ASCII starts with a byte above, where control characters can be, too.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return message.push_str(text);
+    }
     for character in text.chars() {
         match character {
             '\n' => message.push_str("\\n"),

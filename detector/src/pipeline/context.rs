@@ -1,5 +1,7 @@
 //! What enrichment knew about an event, as a recording keeps it.
 
+use std::mem;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Container, ExecEvent, Names, ProcessDetails};
@@ -24,12 +26,13 @@ impl Context {
         }
     }
 
-    /// Puts them into an event again.
-    pub(super) fn apply(self, event: &mut ExecEvent) {
-        event.container = self.container;
-        event.names = self.names;
-        for (ancestor, details) in event.ancestors.iter_mut().zip(self.ancestors) {
-            ancestor.details = details;
+    /// Exchanges them with those of an event: it is lent what was recorded, and gives it back the second time. Nothing
+    /// is copied.
+    pub(super) fn exchange(&mut self, event: &mut ExecEvent) {
+        mem::swap(&mut self.container, &mut event.container);
+        mem::swap(&mut self.names, &mut event.names);
+        for (ancestor, details) in event.ancestors.iter_mut().zip(&mut self.ancestors) {
+            mem::swap(&mut ancestor.details, details);
         }
     }
 
@@ -47,9 +50,28 @@ impl Context {
     }
 }
 
+/// The contexts of a recording. Execs that follow each other mostly have the same, so the last one is kept.
+#[derive(Default)]
+pub(super) struct Contexts {
+    bytes: Vec<u8>,
+    context: Option<Context>,
+}
+
+impl Contexts {
+    /// What these bytes say; `None` when there are none, or they are no context.
+    pub(super) fn read(&mut self, bytes: &[u8]) -> Option<&mut Context> {
+        if self.bytes != bytes {
+            self.bytes.clear();
+            self.bytes.extend_from_slice(bytes);
+            self.context = Context::from_bytes(bytes);
+        }
+        self.context.as_mut()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Context;
+    use super::{Context, Contexts};
     use crate::event::example;
 
     #[test]
@@ -57,10 +79,18 @@ mod tests {
         let event = example::exec();
         let bytes = Context::of(&event).to_bytes();
         let mut bare = event.clone();
-        Context::default().apply(&mut bare);
+        Context { ancestors: vec![None; bare.ancestors.len()], ..Context::default() }.exchange(&mut bare);
         assert_ne!(bare, event);
-        Context::from_bytes(&bytes).unwrap().apply(&mut bare);
-        assert_eq!(bare, event);
+        let nothing = bare.clone();
+        let mut contexts = Contexts::default();
+        for _ in 0..2 {
+            // The second time from what is kept.
+            contexts.read(&bytes).unwrap().exchange(&mut bare);
+            assert_eq!(bare, event);
+            contexts.read(&bytes).unwrap().exchange(&mut bare);
+            assert_eq!(bare, nothing);
+        }
+        assert!(contexts.read(b"").is_none());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use log::warn;
 
 use crate::{
     alert::Alert,
-    decode::decode,
+    decode::decode_reusing,
     event::{BootClock, ExecEvent, HostFacts, StreamPosition},
     format::{json, text},
     rules::Engine,
@@ -56,10 +56,17 @@ impl<'a> Judge<'a> {
 
     /// The event of a record, not yet enriched; one that cannot be decoded is counted and reported.
     pub fn event(&mut self, record: &[u8], clock: BootClock) -> Option<ExecEvent> {
+        self.event_reusing(ExecEvent::default(), record, clock)
+    }
+
+    /// The same in the memory of an event that is no longer needed.
+    pub fn event_reusing(&mut self, spare: ExecEvent, record: &[u8], clock: BootClock) -> Option<ExecEvent> {
         self.records += 1;
-        match decode(record, clock, self.records) {
+        match decode_reusing(spare, record, clock, self.records) {
             Ok(mut event) => {
-                event.host = Arc::clone(&self.host);
+                if !Arc::ptr_eq(&event.host, &self.host) {
+                    event.host = Arc::clone(&self.host);
+                }
                 event.stream = self.position.advance(event.time_ns);
                 Some(event)
             }

@@ -2,18 +2,19 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Write},
+    io::{self, Write},
+    mem,
     path::{Path, PathBuf},
     time::Instant,
 };
 
 use log::info;
 
-use super::{context::Context, judge::Judge, load_rules};
+use super::{context::Contexts, judge::Judge, load_rules};
 use crate::{
     enrich::identify,
-    event::BootClock,
-    recording::{Frame, Recording, RecordingError},
+    event::{BootClock, ExecEvent},
+    recording::{Recording, RecordingError},
     rules::RulesError,
     settings::Settings,
 };
@@ -50,20 +51,29 @@ pub fn replay(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<
     let engine = load_rules(settings)?;
     let file = File::open(path).map_err(|source| ReplayError::Open { path: path.to_owned(), source })?;
     let broken = |source| ReplayError::Recording { path: path.to_owned(), source };
-    let mut recording = Recording::new(BufReader::with_capacity(1 << 20, file)).map_err(broken)?;
+    let mut recording = Recording::new(file).map_err(broken)?;
     let mut judge = Judge::new(settings, engine);
-    let mut frame = Frame::default();
+    let mut contexts = Contexts::default();
+    // Its memory is used again and again.
+    let mut spare = ExecEvent::default();
     let started = Instant::now();
-    while recording.next_into(&mut frame).map_err(broken)? {
+    while let Some(frame) = recording.next_frame().map_err(broken)? {
         let clock = BootClock { boot_at_ns: frame.boot_at_ns };
-        let Some(mut event) = judge.event(&frame.record, clock) else { continue };
-        match Context::from_bytes(&frame.context) {
-            Some(context) => context.apply(&mut event),
+        let Some(mut event) = judge.event_reusing(mem::take(&mut spare), frame.record, clock) else {
+            continue;
+        };
+        let mut context = contexts.read(frame.context);
+        match &mut context {
+            Some(context) => context.exchange(&mut event),
             None => event.container.id = identify(&event),
         }
         for line in judge.lines(&event) {
             writeln!(out, "{}", line.text).map_err(ReplayError::Stdout)?;
         }
+        if let Some(context) = context {
+            context.exchange(&mut event);
+        }
+        spare = event;
     }
     out.flush().map_err(ReplayError::Stdout)?;
     info!(

@@ -11,7 +11,7 @@ use detector_rule_lang::{self as lang, Input, Program, Template, TemplateKey};
 use super::{
     catalog::{Asked, shown},
     fields::{self, Field},
-    pushdown::KernelFilter,
+    pushdown::{KernelFilter, same_for_all},
     resolve::ExtraTemplate,
 };
 use crate::{
@@ -77,6 +77,9 @@ impl Engine {
         let filter = KernelFilter::of(rules.iter().map(|rule| &rule.program), fields.iter().copied());
         let ancestors = fields.iter().any(|field| field.reads_ancestors());
         let ancestor_environments = fields.iter().any(|field| field.reads_ancestor_environments());
+        // That an exec is an exec needs no asking for each of them, and by each rule.
+        let decided = |rule: Rule| Rule { program: rule.program.decided(same_for_all), ..rule };
+        let rules = rules.into_iter().map(decided).collect();
         Self { rules, all_matching, filter, ancestors, ancestor_environments }
     }
 

@@ -192,6 +192,11 @@ fn check_over(check: &CompiledCheck<Field>, truth: bool) -> Cubes {
     })
 }
 
+/// What the check says of every exec, if that is the same.
+pub(super) fn same_for_all(check: &CompiledCheck<Field>) -> Option<bool> {
+    [true, false].into_iter().find(|truth| check_over(check, !truth) == Cubes::none())
+}
+
 /// The one field that decides the check, if there is but one.
 fn only_field(check: &CompiledCheck<Field>) -> Option<&Field> {
     if matches!(check.test, Test::Against { .. }) {

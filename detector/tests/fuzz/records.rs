@@ -9,7 +9,7 @@ use std::{
 use detector::{
     decode::decode,
     format::{JsonOptions, TimeFormat, json, text},
-    recording::{Frame, Recorder, Recording},
+    recording::{Recorder, Recording},
     rules::{Catalog, Engine, RuleChoice, files::RuleFile, resolve},
 };
 use detector_common::record::exec::{ExecRecord, SECTIONS, Section, SectionKind, section_status};
@@ -123,8 +123,7 @@ fn recordings_of_any_bytes_are_survived() {
         let mut behaviour = DefaultHasher::new();
         let mut frames = 0u64;
         let outcome = Recording::new(bytes).and_then(|mut recording| {
-            let mut frame = Frame::default();
-            while recording.next_into(&mut frame)? {
+            while let Some(frame) = recording.next_frame()? {
                 frames += 1;
                 frame.record.len().hash(&mut behaviour);
                 frame.context.len().hash(&mut behaviour);
