@@ -117,3 +117,27 @@ fn allowed_values_of_a_field() {
         assert_eq!(program(text).values_allowed(|field| field == "t.fixed", &universe), allowed, "{text}");
     }
 }
+
+#[test]
+fn what_is_decided_beforehand_is_not_asked_again() {
+    for (text, left) in [
+        (
+            "(t.name = Sshd or t.same = x) and not t.name = y and (t.name = z or t.path exists)",
+            &["t.path"][..],
+        ),
+        ("t.name = y and t.path exists", &[]),
+        ("t.name = Sshd or t.path exists", &[]),
+        ("not (t.name = y or t.path exists)", &["t.path"]),
+        ("not (t.name = Sshd and not t.name = y)", &[]),
+        ("t.path exists or t.same exists", &["t.path", "t.same"]),
+        ("other.x = y or t.path exists", &["t.path"]),
+    ] {
+        let whole = program(text);
+        let decided =
+            whole.clone().decided(|check| check.text.starts_with("t.name").then(|| check.holds(&mut Event)));
+        let mut fields = Vec::new();
+        decided.for_each_field(|info| fields.push(info.field.as_str()));
+        assert_eq!(fields, left, "{text}");
+        assert_eq!(decided.matches(&mut Event), whole.matches(&mut Event), "{text}");
+    }
+}
