@@ -4,10 +4,11 @@
 //! event -> container_id -> enricher -> holder -> event
 //!          (cgroup_name)      |  ^
 //!                             v  |
-//!            workers: disk (monitor), user_names (pin), processes; engines -> cache
+//!            workers: disk (monitor), user_names (pin), processes; engines -> cache <- watch, running
 //! ```
 
 mod account_files;
+mod arrivals;
 mod bounded_read;
 mod bounds;
 mod cache;
@@ -22,10 +23,13 @@ mod monitor;
 mod pin;
 mod proc_stat;
 mod processes;
+mod running;
 #[cfg(test)]
 mod sample;
+mod subject;
 mod turns;
 mod user_names;
+mod watch;
 mod workers;
 
 pub use container_id::{Identifier, identify};

@@ -201,6 +201,8 @@ fn start_log(verbose: bool) {
         .filter_level(if verbose { log::LevelFilter::Debug } else { log::LevelFilter::Info })
         .filter_module("aya", log::LevelFilter::Warn)
         .filter_module("detector_ebpf", log::LevelFilter::Trace)
+        // For whoever looks into the agent itself: `DETECTOR_LOG=debug`.
+        .parse_env("DETECTOR_LOG")
         .format(|out, record| {
             let now = chrono::Local::now().format("%a %b %e %H:%M:%S %Y");
             match record.level() {

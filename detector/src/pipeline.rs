@@ -142,7 +142,8 @@ fn report(stages: &Stages<'_>, counters: &Counters, missed: Option<u64>) {
         enriched.partial.iter().map(|(reason, count)| format!("{reason}={count}")).collect();
     info!(
         "metadata: {} complete, {} partial ({}), {} events waited, in vain for users: {}, \
-         for ancestors: {}; {} lookups refused, {} files of users unreadable",
+         for ancestors: {}; {} lookups refused, {} files of users unreadable; engines told {} events, {} of \
+         them without room, {} streams broken",
         enriched.complete,
         enriched.partial.values().sum::<u64>(),
         partial.join(" "),
@@ -150,7 +151,10 @@ fn report(stages: &Stages<'_>, counters: &Counters, missed: Option<u64>) {
         enriched.users_late,
         enriched.ancestors_late,
         enriched.refused,
-        enriched.users_unreadable
+        enriched.users_unreadable,
+        enriched.engine_events,
+        enriched.engine_events_refused,
+        enriched.engine_streams_broken
     );
     info!(
         "stopped: {} records, {} alerts, {} undecodable, {} undelivered, lost={} ({} recursion_misses={})",

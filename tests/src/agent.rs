@@ -86,12 +86,12 @@ impl Agent {
     }
 
     /// Starts an agent that sees this folder as `/run`: the sockets of private engines can lie there at their usual
-    /// places, and those of the host's engines are out of its sight.
+    /// places, and those of the host's engines are out of its sight. It logs all that it does.
     #[track_caller]
     #[must_use]
     pub fn start_with_run(folder: &Path) -> Self {
         let mut command = Command::new(program());
-        command.args(["-o", "json_output=true", "-U"]).env("TZ", TIME_ZONE);
+        command.args(["-o", "json_output=true", "-U"]).env("TZ", TIME_ZONE).env("DETECTOR_LOG", "debug");
         let folder = folder.to_path_buf();
         let own_run = move || {
             unshare(CloneFlags::CLONE_NEWNS)?;
@@ -137,6 +137,14 @@ impl Agent {
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
         locked(&self.running).as_ref().and_then(|running| i32::try_from(running.child.id()).ok())
+    }
+
+    /// Waits for a line of its log with this in it.
+    #[track_caller]
+    pub fn expect_log(&self, text: &str) {
+        self.seen.wait(&format!("`{text}` in its log"), |lines| {
+            lines.log.iter().any(|line| line.contains(text)).then_some(())
+        });
     }
 
     /// Waits for an alert that `wanted` accepts.

@@ -1,6 +1,7 @@
 //! containerd of the tests' own, with and without its Kubernetes interface.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -88,6 +89,19 @@ impl Containerd {
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("s")
+    }
+
+    /// A folder that an agent can be given as its `/run`: the socket is in it where everybody looks for it.
+    #[track_caller]
+    #[must_use]
+    pub fn run_folder(&self) -> PathBuf {
+        let folder = self.folder.path().join("agent-run");
+        let made = fs::create_dir_all(folder.join("containerd"));
+        let made = made.and_then(|()| symlink(self.socket(), folder.join("containerd/containerd.sock")));
+        if let Err(error) = made {
+            panic!("cannot make {}: {error}", folder.display());
+        }
+        folder
     }
 
     /// Runs a container to its end with this shell script as its first process, without Kubernetes.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -71,6 +72,31 @@ impl Docker {
         docker
     }
 
+    /// A folder that an agent can be given as its `/run`: the daemon's socket is in it where everybody looks for it.
+    #[track_caller]
+    #[must_use]
+    pub fn run_folder(&self) -> PathBuf {
+        let folder = self.folder.path().join("agent-run");
+        let made = fs::create_dir_all(&folder);
+        let made = made.and_then(|()| symlink(self.folder.path().join("s"), folder.join("docker.sock")));
+        if let Err(error) = made {
+            panic!("cannot make {}: {error}", folder.display());
+        }
+        folder
+    }
+
+    /// Takes what the daemon keeps of a container out of everybody's sight; the answer puts it back.
+    #[track_caller]
+    #[must_use]
+    pub fn hide_files(&self, id: &str) -> HiddenFiles {
+        let folder = self.folder.path().join("root/containers");
+        let (here, there) = (folder.join(id), folder.join("hidden"));
+        if let Err(error) = fs::rename(&here, &there) {
+            panic!("cannot move {}: {error}", here.display());
+        }
+        HiddenFiles { here, there }
+    }
+
     /// Ends the daemon by this signal; containers go on. It comes back when the answer is dropped.
     #[track_caller]
     #[must_use]
@@ -78,6 +104,15 @@ impl Docker {
         let mut daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = kill(Pid::from_raw(daemon.id().cast_signed()), signal);
         assert!(process::wait_until(&mut daemon, DEADLINE).is_some(), "dockerd still runs after {signal}");
+        // Its containerd ends with it, but not at once; the next daemon would take it for its own.
+        let pid = fs::read_to_string(self.folder.path().join("exec/containerd/containerd.pid"));
+        if let Ok(Ok(pid)) = pid.map(|pid| pid.trim().parse()) {
+            let end = Instant::now() + DEADLINE;
+            while kill(Pid::from_raw(pid), None).is_ok() {
+                assert!(Instant::now() < end, "dockerd's containerd still runs after {signal}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         StoppedDaemon { docker: self }
     }
 
@@ -156,6 +191,20 @@ impl Drop for Docker {
         }
         unmount_below(self.folder.path());
         cgroup::remove_empty_docker();
+    }
+}
+
+/// Files of a daemon that are elsewhere, while this is kept.
+pub struct HiddenFiles {
+    here: PathBuf,
+    there: PathBuf,
+}
+
+impl Drop for HiddenFiles {
+    fn drop(&mut self) {
+        if let Err(error) = fs::rename(&self.there, &self.here) {
+            eprintln!("cannot put back {}: {error}", self.here.display());
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //! gone at once, and the alert knows all that the engine keeps of it.
 
 use detector_tests::{
-    Agent, Alert, BareContainer, Containerd, Docker, Lxc, Nspawn, Podman, Runc, agent_for, containerd,
-    engine, marker, podman,
+    Agent, Alert, Containerd, Docker, Lxc, Nspawn, Podman, Runc, agent_for, containerd, engine, marker,
+    podman,
 };
 use nix::sys::signal::Signal;
 
@@ -106,6 +106,44 @@ fn docker_without_its_daemon(case: &str, signal: Signal) {
     agent.stop();
 }
 
+/// A container is started before or after the agent, and when the agent says that it knows it, the daemon is killed and
+/// its files are gone: what the alert tells was known ahead.
+fn docker_known_ahead(case: &str, agent_first: bool) {
+    let Some(docker) = Docker::alone_for_case(case) else { return };
+    let name = marker("ahead");
+    let wait = "while [ ! -e /tmp/go ]; do sleep 0.01; done";
+    let run = docker.run_folder();
+    let before = agent_first.then(|| Agent::start_with_run(&run));
+    let container = docker.start_container(&["/bin/sh", "-c", &format!("{wait}; {}", drop_and_run(&name))]);
+    let agent = before.unwrap_or_else(|| Agent::start_with_run(&run));
+    let pid = container.inspect("{{.State.Pid}}");
+    let engines_name = container.inspect("{{.Name}}");
+    agent.expect_log(&format!("container {} is known ahead of its events: complete", container.id()));
+    let stopped = docker.stop_daemon(Signal::SIGKILL);
+    let hidden = docker.hide_files(container.id());
+    std::fs::write(format!("/proc/{pid}/root/tmp/go"), "").expect("the container goes on");
+    let alert = known(
+        &agent,
+        &name,
+        engines_name.trim_start_matches('/'),
+        repository_and_tag(detector_tests::docker::IMAGE),
+    );
+    assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+    drop(hidden);
+    drop(stopped);
+    agent.stop();
+}
+
+#[test]
+fn a_container_that_ran_before_the_agent() {
+    docker_known_ahead("a_container_that_ran_before_the_agent", false);
+}
+
+#[test]
+fn a_container_of_which_its_engine_told() {
+    docker_known_ahead("a_container_of_which_its_engine_told", true);
+}
+
 #[test]
 fn docker_whose_daemon_was_stopped() {
     docker_without_its_daemon("docker_whose_daemon_was_stopped", Signal::SIGTERM);
@@ -138,6 +176,9 @@ fn podman_with_its_service() {
     let _ = podman.run(&format!("c-{name}"), &script).ok();
     let alert = known(&agent, &name, &format!("c-{name}"), repository_and_tag(podman::IMAGE));
     assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+    // The service told of it, too.
+    agent.expect_log(&format!("container {}", alert.text("container.id")));
+    agent.expect_log("is known ahead of its events");
     agent.stop();
 }
 
@@ -166,6 +207,23 @@ fn containerd_without_kubernetes() {
     let alert = known(&agent, &name, &id, repository_and_tag(containerd::IMAGE));
     assert_eq!(alert.text("container.id"), id, "in {alert}");
     assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+}
+
+#[test]
+fn a_container_of_which_containerd_told() {
+    let Some(containerd) = Containerd::for_case("a_container_of_which_containerd_told") else { return };
+    let agent = Agent::start_with_run(&containerd.run_folder());
+    let name = marker("told");
+    let _ = containerd.run(&format!("c-{name}"), &format!("sleep 1; {}", drop_and_run(&name))).ok();
+    agent.expect_log(&format!("container c-{name} is known ahead of its events: complete"));
+    let pod_name = marker("cri-told");
+    let script = drop_and_run(&pod_name);
+    let pod = containerd.run_pod(&format!("pod-{pod_name}"), "shop", "web", &["/bin/sh", "-c", &script]);
+    agent.expect_log(&format!("container {} is known ahead of its events", pod.container()));
+    for name in [&name, &pod_name] {
+        assert_eq!(agent.expect_one(name).text("drop.metadata"), "complete");
+    }
+    agent.stop();
 }
 
 #[test]
@@ -245,22 +303,19 @@ fn systemd_nspawn() {
 
 #[test]
 fn what_the_processes_above_were_called_with() {
-    if !detector_tests::case::has_root("what_the_processes_above_were_called_with") {
-        return;
-    }
-    let (agent, _rules) = agent_that_shows(
-        " parent=%proc.pcmdline exe=%proc.aexe[1] all=%proc.aexe var=%proc.aenv[DETECTOR_BIN]",
-    );
+    let Some(docker) = Docker::for_case("what_the_processes_above_were_called_with") else { return };
+    let (agent, _rules) =
+        agent_that_shows(" parent=%proc.pcmdline exe=%proc.aexe[1] all=%proc.aexe var=%proc.aenv[HOSTNAME]");
     let name = marker("above");
-    let container = BareContainer::new();
-    let script = format!("cp /bin/probe /tmp/{name}; /tmp/{name} exit");
-    let _ = container.sh(&script).ok();
+    // The parent stays: what of one that ends at once can be read is luck.
+    let script = format!("cp /bin/probe /tmp/{name}; /tmp/{name} exit; sleep 1000; exit 0");
+    let container = docker.start_container(&["/bin/sh", "-c", &script]);
     let alert = agent.expect_one(&name);
-    let line = format!("sh -e -c {script}\nexit 0");
-    assert_eq!(alert.text("proc.pcmdline"), line, "in {alert}");
+    assert_eq!(alert.text("proc.pcmdline"), format!("sh -c {script}"), "in {alert}");
     assert_eq!(alert.text("proc.aexe[1]"), "/bin/sh", "in {alert}");
-    // The first process of the container, and beyond it those of the host.
-    assert!(alert.text("proc.aexe").split(' ').count() >= 3, "in {alert}");
+    assert_eq!(alert.text("proc.aenv[HOSTNAME]"), container.short_id(), "in {alert}");
+    // Beyond the container's first process those of the host.
+    assert!(alert.text("proc.aexe").contains("containerd-shim-runc-v2"), "in {alert}");
     agent.stop();
 }
 

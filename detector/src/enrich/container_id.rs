@@ -8,7 +8,10 @@ mod tests;
 
 use std::collections::{HashMap, VecDeque};
 
-use super::cgroup_name::{Claim, Strength, claim};
+use super::{
+    cgroup_name::{Claim, Strength, claim},
+    subject::pid_namespace_since,
+};
 use crate::event::{ContainerId, ExecEvent, Runtime};
 
 /// `OVERLAYFS_SUPER_MAGIC`
@@ -85,21 +88,30 @@ impl Identifier {
     /// Remembers what the container of this event is called.
     pub(super) fn learn(&mut self, event: &ExecEvent, id: &str, runtime: Runtime) {
         for place in self.places(event) {
-            if self.remembered.insert(place, (id.to_owned(), runtime)).is_some() {
-                continue;
-            }
-            self.order.push_back(place);
-            if self.order.len() > PLACES
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.remembered.remove(&oldest);
-            }
+            self.remember(place, id, runtime);
+        }
+    }
+
+    /// Remembers what the container in this mount namespace is called; `since` as in [`pid_namespace_since`].
+    pub(super) fn learn_of_running(&mut self, mnt: u32, since: u64, id: &str, runtime: Runtime) {
+        self.remember(Place::Mounts(mnt, since), id, runtime);
+    }
+
+    fn remember(&mut self, place: Place, id: &str, runtime: Runtime) {
+        if self.remembered.insert(place, (id.to_owned(), runtime)).is_some() {
+            return;
+        }
+        self.order.push_back(place);
+        if self.order.len() > PLACES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.remembered.remove(&oldest);
         }
     }
 
     /// What there is of this event to know its container by.
     fn places(&self, event: &ExecEvent) -> Vec<Place> {
-        let since = event.process.pidns_start_ns.filter(|_| event.process.pidns_level > 0).unwrap_or(0);
+        let since = pid_namespace_since(event);
         let mut places = Vec::with_capacity(2);
         if event.namespaces.mnt != 0 && event.namespaces.mnt != event.namespaces.host_mnt {
             places.push(Place::Mounts(event.namespaces.mnt, since));

@@ -23,9 +23,10 @@ use super::{
     bounded_read::ReadError,
     bounds,
     container_id::Judgement,
-    monitor::{self, Monitor, is_plain},
+    monitor::{self, Monitor, is_plain, on_host},
+    subject::Subject,
 };
-use crate::event::{ContainerId, ContainerMetadata, ExecEvent, MetadataState, MissingReason, Runtime};
+use crate::event::{ContainerId, ContainerMetadata, MetadataState, MissingReason, Runtime};
 
 /// Data roots of Docker that are remembered besides the configured ones.
 const LEARNED_ROOTS: usize = 16;
@@ -143,11 +144,11 @@ impl Disk {
         Self { places, learned: Mutex::default() }
     }
 
-    /// Everything that the disk tells about the container of this event. Reads many small files: not for the thread
+    /// Everything that the disk tells about the container of this process. Reads many small files: not for the thread
     /// that takes records.
-    pub(super) fn look_up(&self, event: &ExecEvent, judgement: &Judgement) -> Found {
-        let monitor = monitor::find(event, &self.places.proc);
-        let kin = self.kin(event);
+    pub(super) fn look_up(&self, subject: &Subject, judgement: &Judgement) -> Found {
+        let monitor = monitor::find(subject, &self.places.proc);
+        let kin = self.kin(subject);
         let named = match &judgement.id {
             ContainerId::Named { id, runtime } if judgement.certain => Some((id.clone(), *runtime)),
             ContainerId::Host | ContainerId::Unknown => None,
@@ -176,23 +177,22 @@ impl Disk {
         Found { route, ..found }
     }
 
-    /// Where the root file system of this event's container is mounted, by its bundle: a way to its files when none of
+    /// Where the root file system of this process's container is mounted, by its bundle: a way to its files when none of
     /// its processes is left.
-    pub(super) fn root_of(&self, event: &ExecEvent, judgement: &Judgement) -> Option<PathBuf> {
+    pub(super) fn root_of(&self, subject: &Subject, judgement: &Judgement) -> Option<PathBuf> {
         let ContainerId::Named { id, .. } = &judgement.id else { return None };
         if !is_plain(id) {
             return None;
         }
-        let monitor = monitor::find(event, &self.places.proc);
-        let bundle = self.bundle(id, monitor.as_ref(), &self.kin(event))?;
+        let monitor = monitor::find(subject, &self.places.proc);
+        let bundle = self.bundle(id, monitor.as_ref(), &self.kin(subject))?;
         let root = PathBuf::from(oci_spec::read(&bundle).ok()?.root.path);
-        (!root.as_os_str().is_empty()).then(|| bundle.join(root))
+        (!root.as_os_str().is_empty()).then(|| on_host(&self.places.proc, bundle.join(root)))
     }
 
-    fn kin(&self, event: &ExecEvent) -> Kin {
-        let mut pids = vec![event.process.pid];
-        pids.extend(event.ancestors.iter().map(|ancestor| ancestor.pid));
-        Kin { pids, mnt: event.namespaces.mnt, proc: self.places.proc.clone() }
+    fn kin(&self, subject: &Subject) -> Kin {
+        let all = [subject.pid].into_iter().chain(subject.above.iter().map(|above| above.pid));
+        Kin { pids: all.filter(|pid| *pid != 0).collect(), mnt: subject.mnt, proc: self.places.proc.clone() }
     }
 
     /// Finds the name of a container by what looks after it, or by its first process.
@@ -232,7 +232,7 @@ impl Disk {
                 Ok(spec) => {
                     spec.describe(&mut search.container);
                     search.known = true;
-                    rootfs = Some(PathBuf::from(&spec.root.path));
+                    rootfs = Some(on_host(&self.places.proc, PathBuf::from(&spec.root.path)));
                 }
                 Err(error) => search.fail("config.json", &error),
             }
@@ -272,7 +272,8 @@ impl Disk {
         let task = tasks.flatten().map(|namespace| namespace.path().join(id)).find(|task| task.is_dir());
         task.or_else(|| {
             let mut states = self.places.oci.iter();
-            states.find_map(|root| task_folders::oci_state_of(root, kin)).and_then(|state| state.bundle)
+            let state = states.find_map(|root| task_folders::oci_state_of(root, kin))?;
+            state.bundle.map(|bundle| on_host(&self.places.proc, bundle))
         })
     }
 

@@ -6,6 +6,7 @@ mod containerd_api;
 mod cri_api;
 mod cri_messages;
 mod docker_api;
+mod events;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -17,8 +18,9 @@ use std::{
     time::Duration,
 };
 
+pub(super) use events::{Dialect, Events, News};
 use log::debug;
-use socket::EngineError;
+pub(super) use socket::EngineError;
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{bounds, disk::Found, monitor::is_plain};
@@ -65,6 +67,13 @@ impl EngineSockets {
                 "/var/snap/microk8s/common/run/containerd.sock",
             ]),
         }
+    }
+}
+
+impl EngineSockets {
+    /// Those that speak containerd's own interface besides Kubernetes'.
+    pub(super) fn containerd(&self) -> Vec<PathBuf> {
+        self.cri.iter().filter(|socket| !socket.ends_with("crio.sock")).cloned().collect()
     }
 }
 

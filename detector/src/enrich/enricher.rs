@@ -1,6 +1,7 @@
 //! Brings together who asks, who knows and who waits: an event comes in, and comes out again once with everything that
 //! could be found out about it in time.
 
+mod config;
 #[cfg(test)]
 mod tests;
 
@@ -9,27 +10,34 @@ use std::{
     io,
     os::fd::AsFd,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::Ordering,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
 };
 
-use tokio::runtime::Handle;
+pub use config::EnrichConfig;
+use tokio::{runtime::Handle, task::JoinSet};
 
 use super::{
     bounded_read::open_place,
     cache::{Cache, Key},
     container_id::{Identifier, Judgement},
-    disk::{Disk, DiskPlaces, Found},
-    engines::{EngineSockets, Engines},
+    disk::{Disk, Found, Route},
+    engines::{Dialect, Engines, News},
     holder::{Answer, Answers, Holder, Released, Ticket, Wanted},
     host_root,
     pin::{Pin, Pins},
     processes::Processes,
+    running::{Running, of_process, running},
+    subject::Subject,
     turns::{Joined, Owner, Turns},
     user_names::{UserLookup, without_files},
+    watch::{Heard, Listening, listen},
     workers::{Size, Workers},
 };
-use crate::event::{ContainerId, ExecEvent, Metadata, MetadataState, MissingReason};
+use crate::event::{ContainerId, ExecEvent, Metadata, MetadataState, MissingReason, Runtime};
 
 /// Threads that read engines' files.
 const DISK_THREADS: usize = 2;
@@ -38,34 +46,10 @@ const INSIDE_THREADS: usize = 2;
 /// The same when all of them are busy: so many containers can hang before others notice.
 const INSIDE_THREADS_AT_MOST: usize = 32;
 
-/// How enrichment works.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnrichConfig {
-    /// How long an event waits for what is not known at once.
-    pub wait: Duration,
-    /// Events that can wait at the same time; more go on unenriched.
-    pub room: usize,
-    /// Where the host's root file system is seen: `/` unless the agent is a container itself.
-    pub host_root: PathBuf,
-    /// Where engines keep their files.
-    pub disk: DiskPlaces,
-    /// Where engines listen.
-    pub sockets: EngineSockets,
-}
-
-impl EnrichConfig {
-    /// The usual values for a host whose root is seen at `host_root`.
-    #[must_use]
-    pub fn below(host_root: &Path) -> Self {
-        Self {
-            wait: Duration::from_millis(500),
-            room: 1024,
-            host_root: host_root.to_path_buf(),
-            disk: DiskPlaces::below(host_root),
-            sockets: EngineSockets::below(host_root),
-        }
-    }
-}
+/// Containers that can wait to be read ahead of their first event.
+const AHEAD: usize = 256;
+/// Containers of which it can be learned what they were called before the agent ran.
+const RUNNING: usize = 4096;
 
 /// What happened so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,6 +68,12 @@ pub struct EnrichStats {
     pub ancestors_late: u64,
     /// Lookups that were not even tried: one of the same container hangs, or all threads are taken.
     pub refused: u64,
+    /// Events of containers that engines told.
+    pub engine_events: u64,
+    /// Of these, for which there was no room: the container is read when it is asked for.
+    pub engine_events_refused: u64,
+    /// Connections to engines, for their events, that broke or were refused.
+    pub engine_streams_broken: u64,
 }
 
 /// A lookup in a container's processes and files.
@@ -95,8 +85,17 @@ struct Question {
     wanted: Wanted,
 }
 
+/// What a container is called that ran before the agent did.
+struct Learned {
+    mnt: u32,
+    since: u64,
+    id: String,
+    runtime: Runtime,
+}
+
 /// What lookups in other threads share.
 struct Shared {
+    proc: PathBuf,
     disk: Disk,
     engines: Engines,
     users: UserLookup,
@@ -114,8 +113,8 @@ impl Shared {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    fn keep(&self, key: Key, found: Found) -> Found {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).put(key, found)
+    fn keep(&self, key: Key, found: Found, listening: Option<Listening>) -> Found {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).put(key, found, listening)
     }
 
     fn asked(&self) -> MutexGuard<'_, HashMap<Key, Vec<Ticket>>> {
@@ -132,9 +131,10 @@ impl Shared {
             }
             if wanted.users {
                 let place = match (&pin, owner) {
-                    (None, Owner::Namespace(..)) => {
-                        self.disk.root_of(&event, &judgement).and_then(|path| open_place(&path).ok())
-                    }
+                    (None, Owner::Namespace(..)) => self
+                        .disk
+                        .root_of(&Subject::of(&event), &judgement)
+                        .and_then(|path| open_place(&path).ok()),
                     _ => None,
                 };
                 let root = pin.as_ref().map(Pin::root).or_else(|| place.as_ref().map(AsFd::as_fd));
@@ -146,9 +146,9 @@ impl Shared {
 
     /// Looks a container up on disk, and then where its engine listens. In a thread of its own.
     fn look_up(self: Arc<Self>, event: &ExecEvent, judgement: &Judgement, key: Key) {
-        let found = self.disk.look_up(event, judgement);
+        let found = self.disk.look_up(&Subject::of(event), judgement);
         if found.state() == MetadataState::Complete {
-            let found = self.keep(key.clone(), found);
+            let found = self.keep(key.clone(), found, None);
             let waiting = self.asked().remove(&key).unwrap_or_default();
             for ticket in waiting {
                 // The receiver ends with the agent; then nobody wants to know.
@@ -163,11 +163,72 @@ impl Shared {
         let runtime = self.runtime.clone();
         runtime.spawn(async move {
             let found = self.engines.complete(found).await;
-            let found = self.keep(key.clone(), found);
+            let found = self.keep(key.clone(), found, None);
             let waiting = self.asked().remove(&key).unwrap_or_default();
             for ticket in waiting {
                 let _ = self.answers.send((ticket, Answer::All(found.clone()))).await;
             }
+        });
+    }
+
+    /// Reads the containers that run. In a thread of its own.
+    fn read_running(self: &Arc<Self>, learned: &SyncSender<Learned>) {
+        for Running { subject, since, named } in running(&self.proc) {
+            let judgement = match named {
+                Some((id, runtime)) => Judgement { id: ContainerId::named(id, runtime), certain: true },
+                None => Judgement { id: ContainerId::Namespace(subject.mnt), certain: false },
+            };
+            let found = self.disk.look_up(&subject, &judgement);
+            let ContainerId::Named { id, runtime } = &found.id else { continue };
+            let (id, runtime) = (id.clone(), *runtime);
+            if let Some(key) = Key::of_running(&found.id, Some((subject.mnt, since))) {
+                Arc::clone(self).complete(key, found, None);
+            }
+            // What does not fit is learned from the container's first event.
+            let _ = learned.try_send(Learned { mnt: subject.mnt, since, id, runtime });
+        }
+    }
+
+    /// Reads a container of which an engine told. In a thread of its own.
+    fn hear(self: Arc<Self>, dialect: Dialect, socket: &Path, news: News, listening: Listening) {
+        let runtime = match dialect {
+            Dialect::Docker => Runtime::Docker,
+            Dialect::Podman => Runtime::Podman,
+            // Docker's containers are Docker's to tell.
+            Dialect::Containerd if news.namespace.as_deref() == Some("moby") => return,
+            Dialect::Containerd => Runtime::Containerd,
+        };
+        let running = news.pid.and_then(|pid| of_process(&self.proc, pid));
+        let id = ContainerId::named(news.id, runtime);
+        let place = running.as_ref().map(|running| (running.subject.mnt, running.since));
+        let Some(key) = Key::of_running(&id, place) else { return };
+        let subject = running.map(|running| running.subject).unwrap_or_default();
+        let mut found = self.disk.look_up(&subject, &Judgement { id, certain: true });
+        if found.route.is_none() {
+            found.route = news.namespace.map(|namespace| Route { address: socket.to_path_buf(), namespace });
+        }
+        self.complete(key, found, Some(listening));
+    }
+
+    fn keep_ahead(&self, key: Key, found: Found, listening: Option<Listening>) {
+        let kept = self.keep(key, found, listening);
+        log::debug!(
+            "container {} is known ahead of its events: {}",
+            kept.id.full().unwrap_or_default(),
+            kept.state()
+        );
+    }
+
+    /// Asks the engine for what the disk does not have, and keeps it.
+    fn complete(self: Arc<Self>, key: Key, found: Found, listening: Option<Listening>) {
+        if found.state() == MetadataState::Complete {
+            self.keep_ahead(key, found, listening);
+            return;
+        }
+        let runtime = self.runtime.clone();
+        runtime.spawn(async move {
+            let found = self.engines.complete(found).await;
+            self.keep_ahead(key, found, listening);
         });
     }
 }
@@ -178,10 +239,13 @@ pub struct Enricher {
     holder: Holder,
     shared: Arc<Shared>,
     pins: Pins,
-    proc: PathBuf,
     wants_ancestors: bool,
     disk_threads: Workers,
     inside_threads: Workers,
+    learned: Receiver<Learned>,
+    heard: Arc<Heard>,
+    /// End with this.
+    _listeners: JoinSet<()>,
     stats: EnrichStats,
 }
 
@@ -193,9 +257,10 @@ impl Enricher {
         let shared = Arc::new(Shared {
             users: UserLookup::new(&config.host_root),
             processes: Processes::new(proc.clone()),
+            proc,
             turns: Turns::new(config.wait),
             disk: Disk::new(config.disk),
-            engines: Engines::new(config.sockets),
+            engines: Engines::new(config.sockets.clone()),
             cache: Mutex::default(),
             asked: Mutex::default(),
             answers: holder.answers(),
@@ -203,11 +268,26 @@ impl Enricher {
         });
         let inside =
             Size { threads: INSIDE_THREADS, most: INSIDE_THREADS_AT_MOST, waiting: INSIDE_THREADS_AT_MOST };
+        // One thread: what is read ahead must not hold up what is asked for.
+        let ahead = Arc::new(Workers::start("engines", Size { threads: 1, most: 1, waiting: AHEAD })?);
+        let (learn, learned) = sync_channel(RUNNING);
+        let of_running = Arc::clone(&shared);
+        let _ = ahead.try_run(move || of_running.read_running(&learn));
+        let heard = Arc::new(Heard::default());
+        let (of_listening, counted) = (Arc::clone(&shared), Arc::clone(&heard));
+        let listeners = listen(&config.sockets, &heard, move |dialect, socket, news, listening| {
+            let (shared, socket) = (Arc::clone(&of_listening), socket.to_path_buf());
+            if ahead.try_run(move || shared.hear(dialect, &socket, news, listening)).is_err() {
+                counted.refused.fetch_add(1, Ordering::Relaxed);
+            }
+        });
         Ok(Self {
             identifier: Identifier::new(host_root::device(&config.host_root)),
             holder,
             pins: Pins::default(),
-            proc,
+            learned,
+            heard,
+            _listeners: listeners,
             wants_ancestors: false,
             disk_threads: Workers::start(
                 "metadata",
@@ -234,6 +314,9 @@ impl Enricher {
 
     /// Takes an event. It comes back at once when all is known or there is no room to wait, else by [`Self::next`].
     pub fn offer(&mut self, mut event: ExecEvent) -> Option<ExecEvent> {
+        for Learned { mnt, since, id, runtime } in self.learned.try_iter() {
+            self.identifier.learn_of_running(mnt, since, &id, runtime);
+        }
         let judgement = self.identifier.recognise(&event);
         event.container.id = judgement.id.clone();
         let key = Key::of(&event, &judgement.id);
@@ -261,7 +344,7 @@ impl Enricher {
         }
         // Before anything else: its process may be about to end.
         let pin = if wanted.users && owner != Owner::Host {
-            self.pins.pin(&released.event, &self.proc)
+            self.pins.pin(&released.event, &self.shared.proc)
         } else {
             None
         };
@@ -296,7 +379,13 @@ impl Enricher {
     /// What happened so far.
     #[must_use]
     pub fn stats(&self) -> EnrichStats {
-        EnrichStats { users_unreadable: self.shared.users.unreadable(), ..self.stats.clone() }
+        EnrichStats {
+            users_unreadable: self.shared.users.unreadable(),
+            engine_events: self.heard.events.load(Ordering::Relaxed),
+            engine_events_refused: self.heard.refused.load(Ordering::Relaxed),
+            engine_streams_broken: self.heard.broken.load(Ordering::Relaxed),
+            ..self.stats.clone()
+        }
     }
 
     /// Asks the container's own processes and files. Whoever is refused waits to the bound and says so.

@@ -10,10 +10,9 @@ use std::{
 
 use super::{
     bounded_read::{ReadError, read_proc},
-    proc_stat::{Stat, TICK_NS},
+    proc_stat::Stat,
+    subject::{Above, Subject},
 };
-use crate::event::{Ancestor, ExecEvent};
-
 /// Bytes of a command line that are read.
 const CMDLINE_BYTES: usize = 64 * 1024;
 /// Bytes of `status` that are read.
@@ -51,9 +50,9 @@ pub(super) enum Monitor {
     },
 }
 
-/// Looks for the monitor among the ancestors of an event's process. `proc`: where procfs is mounted.
-pub(super) fn find(event: &ExecEvent, proc: &Path) -> Option<Monitor> {
-    event.ancestors.iter().find_map(|ancestor| {
+/// Looks for the monitor among the ancestors of a process. `proc`: where procfs is mounted.
+pub(super) fn find(subject: &Subject, proc: &Path) -> Option<Monitor> {
+    subject.above.iter().find_map(|ancestor| {
         let read = match ancestor.comm.as_slice() {
             b"containerd-shim" => shim,
             b"conmon" => conmon,
@@ -64,13 +63,34 @@ pub(super) fn find(event: &ExecEvent, proc: &Path) -> Option<Monitor> {
         // A process in a container can call itself what it likes; only one of the host's pid namespace is believed.
         (is_same(ancestor, proc).ok()? && is_of_host(&folder).ok()?).then_some(())?;
         let cmdline = read_proc(&folder.join("cmdline"), CMDLINE_BYTES).ok()?;
-        read(&arguments(&cmdline), &folder)
+        read(&arguments(&cmdline), &folder).map(|monitor| monitor.seen_from(proc))
     })
 }
 
+/// A path of the host as the agent sees it: below the folder that holds the host's procfs, where it is there.
+pub(super) fn on_host(proc: &Path, path: PathBuf) -> PathBuf {
+    let below = proc.parent().zip(path.strip_prefix("/").ok()).map(|(root, path)| root.join(path));
+    below.filter(|below| below.exists()).unwrap_or(path)
+}
+
+impl Monitor {
+    fn seen_from(self, proc: &Path) -> Self {
+        let seen = |path| on_host(proc, path);
+        match self {
+            Self::Shim { namespace, id, bundle, address } => {
+                Self::Shim { namespace, id, bundle: seen(bundle), address: address.map(seen) }
+            }
+            Self::Conmon { id, name, bundle, pid_file } => {
+                Self::Conmon { id, name, bundle: seen(bundle), pid_file: pid_file.map(seen) }
+            }
+            Self::Nspawn { .. } => self,
+        }
+    }
+}
+
 /// Whether the process with this id is still the one of the record, and not a later one with the same number.
-fn is_same(ancestor: &Ancestor, proc: &Path) -> Result<bool, ReadError> {
-    Ok(Stat::read(proc, ancestor.pid)?.start_ticks == ancestor.start_boot_ns / TICK_NS)
+fn is_same(ancestor: &Above, proc: &Path) -> Result<bool, ReadError> {
+    Ok(Stat::read(proc, ancestor.pid)?.start_ticks == ancestor.start_ticks)
 }
 
 /// Whether it has but one process id: it is in no nested pid namespace.
@@ -154,7 +174,10 @@ mod tests {
 
     use super::{Monitor, find, is_plain};
     use crate::{
-        enrich::sample::{ancestor, container},
+        enrich::{
+            sample::{ancestor, container},
+            subject::Subject,
+        },
         event::{Ancestor, ExecEvent},
     };
 
@@ -183,7 +206,7 @@ mod tests {
                           -p /r/abc/pidfile -n web --exit-command-arg -n";
 
     fn found(comm: &str, cmdline: &str) -> Option<Monitor> {
-        find(&event(comm), procfs(40, cmdline, "40").path())
+        find(&Subject::of(&event(comm)), procfs(40, cmdline, "40").path())
     }
 
     #[test]
@@ -238,7 +261,7 @@ mod tests {
     #[test]
     fn a_process_in_a_container_that_calls_itself_a_shim_is_not_believed() {
         let proc = procfs(40, SHIM, "40\t7");
-        assert_eq!(find(&event("containerd-shim"), proc.path()), None);
+        assert_eq!(find(&Subject::of(&event("containerd-shim")), proc.path()), None);
     }
 
     #[test]
@@ -246,8 +269,8 @@ mod tests {
         let proc = procfs(40, SHIM, "40");
         let mut event = event("containerd-shim");
         event.ancestors[1].start_boot_ns += 10_000_000;
-        assert_eq!(find(&event, proc.path()), None);
-        assert_eq!(find(&event, Path::new("/nowhere")), None);
+        assert_eq!(find(&Subject::of(&event), proc.path()), None);
+        assert_eq!(find(&Subject::of(&event), Path::new("/nowhere")), None);
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn a_number_that_the_kernel_uses_again_is_another_container() {
     let mut identifier = Identifier::default();
     let _ = identifier.identify(&container(7, &format!("/docker/{ID}")));
     let mut later = container(7, "/");
-    later.process.pidns_start_ns = later.process.pidns_start_ns.map(|start| start + 1);
+    later.process.pidns_start_ns = later.process.pidns_start_ns.map(|start| start + 10_000_000);
     assert_eq!(identifier.identify(&later), ContainerId::Namespace(7));
 }
 

@@ -14,6 +14,7 @@ use crate::{
         container_id::Identifier,
         disk::Found,
         sample::{ancestor, container},
+        subject::Subject,
     },
     event::{ContainerId, ExecEvent, MetadataState, MissingReason, Runtime},
 };
@@ -62,7 +63,7 @@ impl World {
 
     fn look_up(&self, event: &ExecEvent) -> Found {
         let judgement = Identifier::default().judge(event);
-        self.disk.look_up(event, &judgement)
+        self.disk.look_up(&Subject::of(event), &judgement)
     }
 }
 
@@ -98,6 +99,25 @@ fn docker_anywhere_is_found_by_its_shim_and_remembered() {
     assert_eq!(found.facts.unwrap().name.as_deref(), Some("web"));
     // The next container of this daemon needs no shim.
     assert_eq!(world.look_up(&by_name).facts.unwrap().name.as_deref(), Some("web"));
+}
+
+#[test]
+fn what_a_shim_says_is_looked_for_below_the_hosts_root() {
+    // The agent is a container itself, and sees the host below a folder.
+    let world = World::new();
+    world.docker("data/docker");
+    let rootfs = "/data/docker/overlay2/abc/merged";
+    fs::create_dir_all(world.path(&rootfs[1..])).unwrap();
+    world.write(&format!("run/x/moby/{ID}/config.json"), &json!({"root": {"path": rootfs}}).to_string());
+    world.monitor(
+        &format!("/usr/bin/containerd-shim-runc-v2 -namespace moby -id {ID}"),
+        &Path::new("/run/x/moby").join(ID),
+    );
+    let found = world.look_up(&event(&format!("/docker/{ID}"), "containerd-shim"));
+    assert_eq!(found.facts.unwrap().name.as_deref(), Some("web"));
+    let judgement = Identifier::default().judge(&container(7, &format!("/docker/{ID}")));
+    let root = world.disk.root_of(&Subject::of(&event("/", "containerd-shim")), &judgement);
+    assert_eq!(root, Some(world.path(&rootfs[1..])));
 }
 
 #[test]

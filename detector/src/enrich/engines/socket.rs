@@ -25,7 +25,7 @@ pub(super) const ANSWER_BYTES: usize = 8 << 20;
 /// How long a whole question may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// Flags and length before a message of gRPC.
-const GRPC_PREFIX: usize = 5;
+pub(super) const GRPC_PREFIX: usize = 5;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,12 @@ impl EngineError {
             Self::TooLarge => MissingReason::TooLarge,
             Self::Garbage(_) => MissingReason::Garbage,
         }
+    }
+
+    /// Whether there is no socket.
+    pub(in crate::enrich) fn is_missing(&self) -> bool {
+        use std::io::ErrorKind::{NotADirectory, NotFound};
+        matches!(self, Self::Connect { source, .. } if matches!(source.kind(), NotFound | NotADirectory))
     }
 
     /// Whether there is no engine, or it does not have the container: others may.
@@ -182,6 +188,56 @@ pub(super) async fn call<Q: Message, A: Message + Default>(
         unframe(&bytes)
     })
     .await
+}
+
+/// An answer without end.
+pub(super) struct Stream {
+    pub(super) body: Incoming,
+    /// The connection lives as long as somebody listens.
+    _connection: Box<dyn Send>,
+}
+
+/// `GET path`, whose answer goes on and on. That it begins is bounded in time.
+pub(super) async fn stream_get(socket: &Path, path: &str) -> Result<Stream, EngineError> {
+    bounded(socket, async {
+        let (mut sender, connection) = http1::handshake(connect(socket).await?).await?;
+        let connection = AbortOnDrop(tokio::spawn(connection));
+        let request = Request::get(path)
+            .header(HOST, "localhost")
+            .body(Full::<Bytes>::default())
+            .map_err(|error| EngineError::Garbage(error.to_string()))?;
+        let response = sender.send_request(request).await?;
+        if response.status() != StatusCode::OK {
+            return Err(EngineError::Garbage(format!("status {}", response.status())));
+        }
+        Ok(Stream { body: response.into_body(), _connection: Box::new((sender, connection)) })
+    })
+    .await
+}
+
+/// One message there, many back. A server of gRPC may send nothing at all before its first message, so only the
+/// connection is bounded in time.
+pub(super) async fn stream_call<Q: Message>(
+    socket: &Path,
+    method: &str,
+    question: &Q,
+) -> Result<Stream, EngineError> {
+    let (mut sender, connection) = bounded(socket, async {
+        let handshake = http2::handshake(TokioExecutor::new(), connect(socket).await?).await?;
+        Ok(handshake)
+    })
+    .await?;
+    let connection = AbortOnDrop(tokio::spawn(connection));
+    let request = Request::post(format!("http://localhost{method}"))
+        .header(CONTENT_TYPE, "application/grpc")
+        .header(TE, "trailers")
+        .body(Full::new(frame(question)))
+        .map_err(|error| EngineError::Garbage(error.to_string()))?;
+    let response = sender.send_request(request).await?;
+    if response.status() != StatusCode::OK || response.headers().contains_key("grpc-status") {
+        return Err(EngineError::Garbage("it does not tell events".to_owned()));
+    }
+    Ok(Stream { body: response.into_body(), _connection: Box::new((sender, connection)) })
 }
 
 /// A message with its prefix: not compressed, length.
