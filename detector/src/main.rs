@@ -19,6 +19,7 @@ use detector::{
     rules::{OutputStyle, fields::ListFormat, resolve::SOURCE},
     selftest,
     settings::{self, Settings},
+    telemetry::logging::{self, LogSettings},
 };
 use log::{info, warn};
 use nix::unistd::SysconfVar;
@@ -36,7 +37,7 @@ fn main() -> ExitCode {
     if matches!(cli.command, Some(Command::SelftestSandbox)) {
         return selftest::play_in_sandbox();
     }
-    start_log(cli.verbose);
+    logging::set(LogSettings::default());
     match settings(&cli).and_then(|settings| run_command(&cli, &settings)) {
         Ok(code) => code,
         Err(error) => {
@@ -56,6 +57,7 @@ fn settings(cli: &Cli) -> anyhow::Result<Settings> {
             bail!("{}", texts.join("\nError: "));
         }
     };
+    logging::set(settled.settings.log.clone());
     for warning in &settled.warnings {
         warn!("{warning}");
     }
@@ -74,8 +76,11 @@ fn settings(cli: &Cli) -> anyhow::Result<Settings> {
         }
         settings.rules.additions.print = Some(print.clone());
     }
+    if cli.verbose {
+        settings.log.level = settings.log.level.max(log::LevelFilter::Debug);
+    }
     if cli.unbuffered {
-        settings.buffered_outputs = false;
+        settings.outputs.buffered = false;
     }
     Ok(settings)
 }
@@ -193,22 +198,4 @@ impl Drop for PidFile {
         // It may be gone already, and there is nobody left to tell.
         let _ = std::fs::remove_file(&self.0);
     }
-}
-
-/// The agent's own log, on stderr, in the layout of Falco's.
-fn start_log(verbose: bool) {
-    env_logger::Builder::new()
-        .filter_level(if verbose { log::LevelFilter::Debug } else { log::LevelFilter::Info })
-        .filter_module("aya", log::LevelFilter::Warn)
-        .filter_module("detector_ebpf", log::LevelFilter::Trace)
-        // For whoever looks into the agent itself: `DETECTOR_LOG=debug`.
-        .parse_env("DETECTOR_LOG")
-        .format(|out, record| {
-            let now = chrono::Local::now().format("%a %b %e %H:%M:%S %Y");
-            match record.level() {
-                log::Level::Info => writeln!(out, "{now}: {}", record.args()),
-                level => writeln!(out, "{now}: {level}: {}", record.args()),
-            }
-        })
-        .init();
 }

@@ -26,7 +26,6 @@ mod syslog;
 mod watchdog;
 
 pub use fan_out::{Flushed, Outputs, StartError};
-pub use file::FileOutput;
 pub use http::{HttpError, TlsError, UrlError};
 pub use line::Line;
 pub use queue::OutputCounters;
@@ -35,4 +34,3 @@ pub use settings::{
     SpoolSettings, SyslogSettings, TlsSettings,
 };
 pub use spool::SpoolError;
-pub use stdout::Stdout;

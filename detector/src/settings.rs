@@ -2,7 +2,10 @@
 
 mod additions;
 mod keys;
+mod other_keys;
+mod outputs;
 mod reader;
+mod values;
 
 use std::path::PathBuf;
 
@@ -10,7 +13,9 @@ pub use reader::{SettingError, Settled, settle};
 
 use crate::{
     format::{JsonOptions, TimeFormat},
+    output::OutputSettings,
     rules::RuleChoice,
+    telemetry::logging::LogSettings,
 };
 
 /// How the agent shall run.
@@ -24,25 +29,14 @@ pub struct Settings {
     pub json: JsonOptions,
     /// Time format of texts.
     pub time_format: TimeFormat,
-    /// Alerts wait in buffers until these are full.
-    pub buffered_outputs: bool,
-    /// Alerts go to standard output.
-    pub stdout_enabled: bool,
-    /// Alerts go to this file.
-    pub file: Option<FileSettings>,
+    /// Where alerts go.
+    pub outputs: OutputSettings,
+    /// The agent's own log.
+    pub log: LogSettings,
     /// The debug log of the kernel side goes to stderr.
     pub kernel_log: bool,
     /// Records are written to this file, for `detector replay`.
     pub record_to: Option<PathBuf>,
-}
-
-/// The file that alerts go to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileSettings {
-    /// Its path.
-    pub path: PathBuf,
-    /// It is opened once, and not for each alert.
-    pub keep_alive: bool,
 }
 
 impl Default for Settings {
@@ -52,9 +46,8 @@ impl Default for Settings {
             json_output: false,
             json: JsonOptions::default(),
             time_format: TimeFormat::default(),
-            buffered_outputs: false,
-            stdout_enabled: true,
-            file: None,
+            outputs: OutputSettings { stdout: true, ..OutputSettings::default() },
+            log: LogSettings::default(),
             kernel_log: false,
             record_to: None,
         }

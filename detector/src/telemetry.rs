@@ -1,5 +1,6 @@
-//! What the agent knows about itself, as plain data that one part writes and others read: no IO, no clock.
+//! What the agent tells about itself: its log and its health.
 
+pub mod logging;
 mod selftest;
 
 pub use selftest::{SelftestHealth, SelftestState, Snapshot};

@@ -3,10 +3,7 @@
 use std::{
     io,
     os::fd::{AsFd as _, BorrowedFd},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -20,10 +17,13 @@ use super::{
     queue::{OutputCounters, Queue},
     settings::{DEFAULT_QUEUE_CAPACITY, OutputSettings},
     sink::{self, Sink},
-    stdout::StdoutSink,
+    stdout::{Reader, StdoutSink},
     syslog::Syslog,
     watchdog::{self, Alarm},
 };
+
+/// Name of the output that is special.
+const STDOUT: &str = "stdout";
 
 /// Why outputs cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub struct Outputs {
     queues: Vec<Arc<Queue>>,
     /// The first output is standard output, and it can take lines without waiting.
     direct: Option<Direct>,
-    stdout_gone: Arc<AtomicBool>,
+    stdout_reader: Arc<Reader>,
     alarm: Arc<Alarm>,
 }
 
@@ -72,7 +72,7 @@ impl Outputs {
     /// The same with another file in the place of standard output.
     pub fn start_with_stdout(settings: &OutputSettings, stdout: BorrowedFd<'_>) -> Result<Self, StartError> {
         let mut starting = Starting::new(settings);
-        let stdout_gone = Arc::new(AtomicBool::new(false));
+        let stdout_reader = Arc::<Reader>::default();
         // Falco's order of delivery, as far as parallel outputs have one; standard output first, for its short cut.
         let mut direct = None;
         if settings.stdout {
@@ -80,8 +80,8 @@ impl Outputs {
             if !settings.buffered {
                 direct = Direct::new(another()?);
             }
-            let sink = StdoutSink::new(another()?, settings.buffered, Arc::clone(&stdout_gone));
-            starting.simple("stdout", sink)?;
+            let sink = StdoutSink::new(another()?, settings.buffered, Arc::clone(&stdout_reader));
+            starting.simple(STDOUT, sink)?;
         }
         if let Some(file) = &settings.file {
             let sink = FileOutput::new(file.path.clone(), file.keep_alive).buffered(settings.buffered);
@@ -99,7 +99,7 @@ impl Outputs {
         }
         starting.watchdog(settings.timeout)?;
         let queues = std::mem::take(&mut starting.outputs);
-        Ok(Self { queues, direct, stdout_gone, alarm: Arc::clone(&starting.alarm) })
+        Ok(Self { queues, direct, stdout_reader, alarm: Arc::clone(&starting.alarm) })
     }
 
     /// Hands a line to all outputs. Never blocks; what finds no room is counted.
@@ -142,7 +142,18 @@ impl Outputs {
     /// Whoever read standard output has closed it.
     #[must_use]
     pub fn stdout_gone(&self) -> bool {
-        self.stdout_gone.load(Ordering::Relaxed)
+        self.stdout_reader.has_left()
+    }
+
+    /// Waits until whoever read standard output has closed it, which shows with the next line.
+    pub async fn stdout_leaves(&self) {
+        self.stdout_reader.leaves().await;
+    }
+
+    /// Standard output is all there is.
+    #[must_use]
+    pub fn only_stdout(&self) -> bool {
+        matches!(self.queues.as_slice(), [only] if only.name() == STDOUT)
     }
 }
 

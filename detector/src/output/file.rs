@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 const BUFFER: usize = 64 * 1024;
 
 /// An output file.
-pub struct FileOutput {
+pub(super) struct FileOutput {
     path: PathBuf,
     kept: Option<File>,
     keep_alive: bool,
@@ -28,8 +28,7 @@ pub struct FileOutput {
 
 impl FileOutput {
     /// Opens nothing yet. With `keep_alive` the file stays open from the first line on.
-    #[must_use]
-    pub const fn new(path: PathBuf, keep_alive: bool) -> Self {
+    pub(super) const fn new(path: PathBuf, keep_alive: bool) -> Self {
         Self {
             path,
             kept: None,
@@ -43,25 +42,8 @@ impl FileOutput {
 
     /// Lines wait until a buffer is full. Only with `keep_alive`: a file that is opened for each line is written with
     /// each line.
-    #[must_use]
-    pub fn buffered(self, buffered: bool) -> Self {
+    pub(super) fn buffered(self, buffered: bool) -> Self {
         Self { buffered: buffered && self.keep_alive, ..self }
-    }
-
-    /// Where it writes.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Appends the line and a newline, in one write.
-    pub fn write(&mut self, line: &str) -> io::Result<()> {
-        self.append([line.as_bytes(), b"\n"].concat())
-    }
-
-    /// Lets go of an open file; the next line opens it anew.
-    pub fn reopen(&mut self) {
-        self.kept = None;
     }
 
     fn append(&mut self, mut lines: Vec<u8>) -> io::Result<()> {
@@ -122,13 +104,14 @@ impl Sink for FileOutput {
         Ok(())
     }
 
+    /// Lets go of an open file; the next line opens it anew.
     fn reopen(&mut self, queue: &Queue) {
         // What was buffered before the rotation belongs into the old file.
         if let Err((lines, error)) = self.empty_buffer() {
             queue.count_undone(lines);
             log::error!("output file: {error}; buffered alerts are lost");
         }
-        Self::reopen(self);
+        self.kept = None;
     }
 
     fn finish(&mut self) -> Result<(), (u64, DeliveryError)> {
@@ -138,7 +121,25 @@ impl Sink for FileOutput {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::FileOutput;
+    use crate::output::{
+        line::Line,
+        queue::{Entry, Queue},
+        settings::Overflow,
+        sink::Sink as _,
+        watchdog::Alarm,
+    };
+
+    fn queue() -> Queue {
+        Queue::new("test", 1, Overflow::DropNewest, Arc::new(Alarm::default()))
+    }
+
+    fn write(output: &mut FileOutput, text: &str) {
+        let entry = Entry { line: Arc::new(Line::new(text, 2, false)), written: 0 };
+        output.deliver(&entry, &queue()).unwrap();
+    }
 
     #[test]
     fn lines_are_appended() {
@@ -147,8 +148,8 @@ mod tests {
         std::fs::write(&path, "before\n").unwrap();
         for keep_alive in [false, true] {
             let mut output = FileOutput::new(path.clone(), keep_alive);
-            output.write("one").unwrap();
-            output.write("two").unwrap();
+            write(&mut output, "one");
+            write(&mut output, "two");
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "before\none\ntwo\none\ntwo\n");
     }
@@ -159,11 +160,11 @@ mod tests {
         let path = folder.path().join("f");
         let rotated = folder.path().join("f.1");
         let mut kept = FileOutput::new(path.clone(), true);
-        kept.write("one").unwrap();
+        write(&mut kept, "one");
         std::fs::rename(&path, &rotated).unwrap();
-        kept.write("two").unwrap();
-        kept.reopen();
-        kept.write("three").unwrap();
+        write(&mut kept, "two");
+        kept.reopen(&queue());
+        write(&mut kept, "three");
         assert_eq!(std::fs::read_to_string(&rotated).unwrap(), "one\ntwo\n");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
     }
@@ -174,8 +175,8 @@ mod tests {
         let path = folder.path().join("f");
         let mut output = FileOutput::new(path.clone(), true);
         output.torn = true;
-        output.write("one").unwrap();
-        output.write("two").unwrap();
+        write(&mut output, "one");
+        write(&mut output, "two");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "\none\ntwo\n");
     }
 }

@@ -1,4 +1,4 @@
-//! Standard output: one line per alert, visible at once unless buffering was asked for.
+//! Standard output: one line per alert, visible at once unless buffering was asked for. Written by its own thread.
 
 use std::{
     fs::File,
@@ -10,6 +10,8 @@ use std::{
     },
 };
 
+use tokio::sync::Notify;
+
 use super::{
     queue::{Entry, Queue},
     sink::{DeliveryError, Sink, rest},
@@ -18,51 +20,50 @@ use super::{
 /// Bytes that are held back when buffering.
 const BUFFER: usize = 64 * 1024;
 
-/// The process's standard output, written by the caller.
-pub struct Stdout {
-    buffered: bool,
-    writer: io::BufWriter<io::Stdout>,
+/// Whether somebody still reads.
+#[derive(Default)]
+pub(super) struct Reader {
+    left: AtomicBool,
+    told: Notify,
 }
 
-impl Stdout {
-    /// With `buffered`, lines are flushed when the buffer is full and at the end.
-    #[must_use]
-    pub fn new(buffered: bool) -> Self {
-        Self { buffered, writer: io::BufWriter::with_capacity(BUFFER, io::stdout()) }
+impl Reader {
+    pub(super) fn has_left(&self) -> bool {
+        self.left.load(Ordering::Acquire)
     }
 
-    /// Writes the line and a newline.
-    pub fn write(&mut self, line: &str) -> io::Result<()> {
-        self.writer.write_all(line.as_bytes())?;
-        self.writer.write_all(b"\n")?;
-        if self.buffered { Ok(()) } else { self.flush() }
+    /// Waits until it has.
+    pub(super) async fn leaves(&self) {
+        // A permit is kept for whoever comes to wait later.
+        while !self.has_left() {
+            self.told.notified().await;
+        }
     }
 
-    /// Makes everything written so far visible.
-    pub fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
+    fn leave(&self) {
+        self.left.store(true, Ordering::Release);
+        self.told.notify_one();
     }
 }
 
-/// Standard output, written by its own thread.
+/// Standard output.
 pub(super) struct StdoutSink {
     file: File,
     buffered: bool,
     buffer: Vec<u8>,
     lines_in_buffer: u64,
-    /// Set when nobody reads any more.
-    gone: Arc<AtomicBool>,
+    reader: Arc<Reader>,
 }
 
 impl StdoutSink {
-    pub(super) fn new(fd: OwnedFd, buffered: bool, gone: Arc<AtomicBool>) -> Self {
-        Self { file: fd.into(), buffered, buffer: Vec::new(), lines_in_buffer: 0, gone }
+    pub(super) fn new(fd: OwnedFd, buffered: bool, reader: Arc<Reader>) -> Self {
+        Self { file: fd.into(), buffered, buffer: Vec::new(), lines_in_buffer: 0, reader }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), DeliveryError> {
         let outcome = write_all(&self.file, bytes);
         if outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-            self.gone.store(true, Ordering::Relaxed);
+            self.reader.leave();
         }
         outcome.map_err(|source| DeliveryError::Write { to: "standard output".to_owned(), source })
     }
@@ -118,13 +119,10 @@ fn write_all(mut file: &File, mut bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use std::{
         io::{Read as _, pipe},
-        sync::{
-            Arc,
-            atomic::{AtomicBool, Ordering},
-        },
+        sync::Arc,
     };
 
-    use super::{BUFFER, StdoutSink};
+    use super::{BUFFER, Reader, StdoutSink};
     use crate::output::{
         line::Line,
         queue::{Entry, Queue},
@@ -144,13 +142,13 @@ mod tests {
     #[test]
     fn a_reader_that_left_is_noticed() {
         let (reader, writer) = pipe().unwrap();
-        let gone = Arc::new(AtomicBool::new(false));
-        let mut sink = StdoutSink::new(writer.into(), false, Arc::clone(&gone));
+        let end = Arc::new(Reader::default());
+        let mut sink = StdoutSink::new(writer.into(), false, Arc::clone(&end));
         sink.deliver(&entry("a"), &queue()).unwrap();
-        assert!(!gone.load(Ordering::Relaxed));
+        assert!(!end.has_left());
         drop(reader);
         sink.deliver(&entry("b"), &queue()).unwrap_err();
-        assert!(gone.load(Ordering::Relaxed));
+        assert!(end.has_left());
     }
 
     #[test]

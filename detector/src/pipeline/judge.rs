@@ -8,23 +8,29 @@ use crate::{
     alert::Alert,
     decode::decode_reusing,
     event::{BootClock, ExecEvent, HostFacts, StreamPosition},
-    format::{json, text},
+    format::{JsonOptions, TimeFormat, json, text},
+    output::Line,
     rules::Engine,
     settings::Settings,
 };
 
-/// An alert as text, with what outputs need to know about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// The text, without its newline.
-    pub text: String,
-    /// Number of the rule's priority, 0 is the most severe.
-    pub priority: u8,
+/// How lines are written.
+#[derive(Clone)]
+struct Layout {
+    /// JSON lines with these parts, and not text.
+    json: Option<JsonOptions>,
+    time: TimeFormat,
+}
+
+impl Layout {
+    fn of(settings: &Settings) -> Self {
+        Self { json: settings.json_output.then(|| settings.json.clone()), time: settings.time_format }
+    }
 }
 
 /// Takes records through decoding, rules and formatting.
-pub struct Judge<'a> {
-    settings: &'a Settings,
+pub struct Judge {
+    layout: Layout,
     host: Arc<HostFacts>,
     position: StreamPosition,
     engine: Engine,
@@ -36,12 +42,12 @@ pub struct Judge<'a> {
     pub undecodable: u64,
 }
 
-impl<'a> Judge<'a> {
+impl Judge {
     /// Judges by these rules.
     #[must_use]
-    pub fn new(settings: &'a Settings, engine: Engine) -> Self {
+    pub fn new(settings: &Settings, engine: Engine) -> Self {
         Self {
-            settings,
+            layout: Layout::of(settings),
             host: Arc::new(HostFacts {
                 hostname: hostname(),
                 static_fields: settings.rules.additions.static_fields.clone(),
@@ -87,13 +93,12 @@ impl<'a> Judge<'a> {
     }
 
     fn line(&self, alert: &Alert) -> Line {
-        let format = self.settings.time_format;
-        let text = if self.settings.json_output {
-            json(alert, &self.host.hostname, &self.settings.json, format)
-        } else {
-            text(alert, format)
+        let Layout { json: options, time } = &self.layout;
+        let text = match options {
+            Some(options) => json(alert, &self.host.hostname, options, *time),
+            None => text(alert, *time),
         };
-        Line { text, priority: alert.rule.priority as u8 }
+        Line::new(text, alert.rule.priority as u8, options.is_some())
     }
 }
 

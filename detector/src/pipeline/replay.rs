@@ -68,7 +68,7 @@ pub fn replay(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<
             None => event.container.id = identify(&event),
         }
         for line in judge.lines(&event) {
-            writeln!(out, "{}", line.text).map_err(ReplayError::Stdout)?;
+            out.write_all(line.with_newline()).map_err(ReplayError::Stdout)?;
         }
         if let Some(context) = context {
             context.exchange(&mut event);

@@ -139,7 +139,7 @@ fn wrong(key: &str, value: &Tree, wanted: &'static str) -> SettingError {
         place: Arc::clone(&value.place),
         key: key.to_owned(),
         wanted,
-        found: super::reader::described(value),
+        found: super::values::described(value),
     }
 }
 

@@ -1,32 +1,128 @@
-//! The keys of the configuration: those that this program acts on, and those of Falco that do not concern it.
+//! The keys of the configuration: those that this program acts on, and those of Falco that do not concern it. The one
+//! list that the check for unknown keys, the JSON schema and the test of the shipped configuration are made from.
 
-/// Top-level keys that this program acts on.
-pub(super) const KNOWN: [&str; 20] = [
-    "append_output",
-    "buffered_outputs",
-    "config_files",
-    "file_output",
-    "json_include_message_property",
-    "json_include_output_fields_property",
-    "json_include_output_property",
-    "json_include_tags_property",
-    "json_output",
-    "kernel_log",
-    "output_style",
-    "priority",
-    "record_to",
-    "rule_matching",
-    "rules",
-    "rules_file",
-    "rules_files",
-    "static_fields",
-    "stdout_output",
-    "time_format_iso_8601",
+/// What stands at a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// true or false.
+    Bool,
+    /// A whole number.
+    Number,
+    /// A number with a fraction.
+    Fraction,
+    /// Text.
+    Text,
+    /// `250ms`, `10s`, `1h 30m`.
+    Duration,
+    /// Bytes, or `64 MiB`.
+    Size,
+    /// One of these.
+    Word(&'static [&'static str]),
+    /// A list of texts.
+    Texts,
+    /// A list or map with a shape of its own.
+    Structure,
+}
+
+/// A key that this program acts on.
+pub(super) struct Key {
+    /// Its path, with dots.
+    pub(super) path: &'static str,
+    /// What it takes.
+    pub(super) takes: Takes,
+    /// What it does, for the schema.
+    pub(super) about: &'static str,
+}
+
+const fn key(path: &'static str, takes: Takes, about: &'static str) -> Key {
+    Key { path, takes, about }
+}
+
+/// Falco's words for severities.
+pub(super) const PRIORITIES: &[&str] = &[
+    "emergency",
+    "alert",
+    "critical",
+    "error",
+    "warning",
+    "notice",
+    "informational",
+    "info",
+    "debug",
 ];
 
-/// Keys of Falco's configuration that steer what this program does not have, or does not have yet. They are
-/// accepted, and listed once.
-pub(super) const IGNORED: [&str; 23] = [
+use Takes::{Bool, Duration, Number, Size, Structure, Text, Texts, Word};
+
+/// Keys that this program acts on, sorted.
+pub(super) const KNOWN: &[Key] = &[
+    key("append_output", Structure, "what is added to the outputs of rules: match, extra_output, extra_fields, suggested_output"),
+    key("buffered_outputs", Bool, "stdout, and the file with keep_alive, wait until a buffer is full"),
+    key("config_files", Structure, "further files: paths, or maps with path and strategy (append, override, add-only)"),
+    key("file_output.enabled", Bool, "alerts go to a file"),
+    key("file_output.filename", Text, "the file"),
+    key("file_output.keep_alive", Bool, "the file stays open; SIGUSR1 opens it anew"),
+    key("http_output.ca_bundle", Text, "file with the certificates to trust, if ca_cert is not set"),
+    key("http_output.ca_cert", Text, "file with the certificates to trust"),
+    key("http_output.ca_path", Text, "folder with the certificates to trust, if neither file is set"),
+    key("http_output.client_cert", Text, "file with our certificate"),
+    key("http_output.client_key", Text, "file with its key"),
+    key("http_output.compress_uploads", Bool, "accepted, without effect"),
+    key("http_output.echo", Bool, "answers are printed to standard output"),
+    key("http_output.enabled", Bool, "each alert is posted to an address"),
+    key("http_output.insecure", Bool, "the receiver may be anybody"),
+    key("http_output.keep_alive", Bool, "idle connections are kept for minutes"),
+    key("http_output.max_consecutive_timeouts", Number, "accepted, without effect: see max_refusals"),
+    key("http_output.max_refusals", Number, "how often a receiver may refuse an alert for now before it is given up"),
+    key("http_output.mtls", Bool, "we show a certificate"),
+    key("http_output.retry_initial", Duration, "wait before the second try; doubles with each further one"),
+    key("http_output.retry_max", Duration, "the longest wait between two tries"),
+    key("http_output.spool.max_size", Size, "what may wait on disk"),
+    key("http_output.spool.overflow", Word(OVERFLOW), "what goes when the spool is full"),
+    key("http_output.spool.path", Text, "folder in which alerts wait until the receiver has them"),
+    key("http_output.timeout", Duration, "for one request with its answer"),
+    key("http_output.url", Text, "http:// or https:// address"),
+    key("http_output.user_agent", Text, "what we call ourselves"),
+    key("json_include_message_property", Bool, "JSON has the output without time and priority"),
+    key("json_include_output_fields_property", Bool, "JSON has the fields"),
+    key("json_include_output_property", Bool, "JSON has the text of the alert"),
+    key("json_include_tags_property", Bool, "JSON has the tags of the rule"),
+    key("json_output", Bool, "alerts are JSON objects, one a line"),
+    key("kernel_log", Bool, "the debug log of the kernel side goes to the log"),
+    key("libs_logger.enabled", Bool, "the library that loads the hooks may log"),
+    key("libs_logger.severity", Word(LIBRARY_LEVELS), "how much of it"),
+    key("log_level", Word(LOG_LEVELS), "the least severe message that is logged"),
+    key("log_stderr", Bool, "the log goes to standard error"),
+    key("log_syslog", Bool, "the log goes to the system's log"),
+    key("output_style", Word(STYLES), "output of rules as Falco 0.41 and later, or as before"),
+    key("output_timeout", Number, "milliseconds after which a blocked output is reported; at stop: the time to deliver what waits"),
+    key("outputs_queue.capacity", Number, "alerts that each output holds back; 0 = 4096"),
+    key("outputs_queue.overflow", Word(OVERFLOW), "what goes when a queue is full"),
+    key("priority", Word(PRIORITIES), "rules that are less severe do not run"),
+    key("program_output.enabled", Bool, "alerts go to a program"),
+    key("program_output.keep_alive", Bool, "one program for all alerts"),
+    key("program_output.program", Text, "command for /bin/sh -c"),
+    key("record_to", Text, "file that records are written to, for `detector replay`"),
+    key("rule_matching", Word(MATCHING), "the first rule that matches gives an alert, or all do"),
+    key("rules", Structure, "rules switched on and off, in order: enable or disable, each with rule or tag"),
+    key("rules_file", Texts, "old name of rules_files"),
+    key("rules_files", Texts, "rule files, and folders of rule files; none = the rules that are built in"),
+    key("static_fields", Structure, "names with texts that all alerts have"),
+    key("stdout_output.enabled", Bool, "alerts go to standard output"),
+    key("syslog_output.enabled", Bool, "alerts go to the system's log"),
+    key("time_format_iso_8601", Bool, "times in UTC with their date"),
+];
+
+pub(super) const OVERFLOW: &[&str] = &["drop_newest", "drop_oldest"];
+pub(super) const STYLES: &[&str] = &["current", "classic"];
+pub(super) const MATCHING: &[&str] = &["first", "all"];
+pub(super) const LOG_LEVELS: &[&str] =
+    &["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"];
+pub(super) const LIBRARY_LEVELS: &[&str] =
+    &["fatal", "critical", "error", "warning", "notice", "info", "debug", "trace"];
+
+/// Keys of Falco's configuration that steer what this program does not have. They are accepted with all that is
+/// below them, and listed once.
+pub(super) const IGNORED: &[&str] = &[
     "base_syscalls",
     "buffer_format_base64",
     "capture",
@@ -34,20 +130,26 @@ pub(super) const IGNORED: [&str; 23] = [
     "falco_libs",
     "grpc",
     "grpc_output",
-    "http_output",
-    "libs_logger",
     "load_plugins",
-    "log_level",
-    "log_stderr",
-    "log_syslog",
     "metrics",
-    "output_timeout",
-    "outputs_queue",
     "plugins",
-    "program_output",
+    "plugins_hostinfo",
+    "syscall_buf_size_preset",
+    "syscall_drop_failed_exit",
     "syscall_event_drops",
     "syscall_event_timeouts",
-    "syslog_output",
     "watch_config_files",
     "webserver",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{IGNORED, KNOWN};
+
+    #[test]
+    fn the_keys_are_sorted_and_said_once() {
+        assert!(KNOWN.is_sorted_by(|one, other| one.path < other.path));
+        assert!(IGNORED.is_sorted_by(|one, other| one < other));
+        assert!(KNOWN.iter().all(|key| !IGNORED.contains(&key.path)));
+    }
+}

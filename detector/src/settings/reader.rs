@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{FileSettings, Settings, additions, keys};
+use log::LevelFilter;
+
+use super::{Settings, additions, keys, other_keys::other_keys, outputs, values::Values};
 use crate::{
     alert::Priority,
     config::{Kind, Tree},
@@ -12,22 +14,13 @@ use crate::{
         files::parse_priority,
         resolve::{Selection, Which},
     },
+    telemetry::logging::LogSettings,
 };
 
 /// A setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingError {
-    /// Not a truth value.
-    #[error("{place}: `{key}` takes true or false, not {found}")]
-    NotBool {
-        /// Where.
-        place: Arc<str>,
-        /// The key.
-        key: String,
-        /// What stands there.
-        found: String,
-    },
-    /// Not text.
+    /// Not what the key takes.
     #[error("{place}: `{key}` takes {wanted}, not {found}")]
     Kind {
         /// Where.
@@ -45,9 +38,9 @@ pub enum SettingError {
         /// Where.
         place: Arc<str>,
         /// The key.
-        key: &'static str,
+        key: String,
         /// The words.
-        words: &'static str,
+        words: String,
         /// What stands there.
         found: String,
     },
@@ -58,16 +51,43 @@ pub enum SettingError {
         place: Arc<str>,
     },
     /// Alerts would go nowhere.
-    #[error(
-        "no output is enabled, so alerts would go nowhere; set stdout_output.enabled or file_output.enabled"
-    )]
+    #[error("no output is enabled, so alerts would go nowhere; enable one, for example stdout_output.enabled")]
     NoOutput,
-    /// A file output without a file.
-    #[error("{place}: file_output is enabled but file_output.filename is not set")]
-    NoFileName {
+    /// An output without what it needs.
+    #[error("{place}: {section} is enabled but {key} is not set")]
+    Needed {
         /// Where.
         place: Arc<str>,
+        /// The output.
+        section: &'static str,
+        /// The key that is missing.
+        key: String,
     },
+    /// A spool that would hold next to nothing.
+    #[error("{place}: a spool of {bytes} bytes is too small; the least is {least}")]
+    SmallSpool {
+        /// Where.
+        place: Arc<str>,
+        /// What was asked for.
+        bytes: u64,
+        /// What is needed.
+        least: u64,
+    },
+}
+
+impl SettingError {
+    /// Where it stands; `None` for what stands nowhere.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        match self {
+            Self::Kind { place, .. }
+            | Self::Word { place, .. }
+            | Self::BothRulesFiles { place }
+            | Self::Needed { place, .. }
+            | Self::SmallSpool { place, .. } => Some(place),
+            Self::NoOutput => None,
+        }
+    }
 }
 
 /// Settings and what is worth saying about them.
@@ -83,258 +103,153 @@ pub struct Settled {
 
 /// Reads all settings out of a tree.
 pub fn settle(tree: &Tree) -> Result<Settled, Vec<SettingError>> {
-    let mut reader = Reader { tree, errors: Vec::new() };
-    let settings = reader.settings();
-    let mut errors = reader.errors;
-    if errors.is_empty() && !settings.stdout_enabled && settings.file.is_none() {
-        errors.push(SettingError::NoOutput);
-    }
-    if !errors.is_empty() {
-        return Err(errors);
+    let mut values = Values::new(tree);
+    let settings = settings(&mut values);
+    if !values.errors.is_empty() {
+        return Err(values.errors);
     }
     let (ignored, warnings) = other_keys(tree);
     Ok(Settled { settings, ignored, warnings })
 }
 
-struct Reader<'a> {
-    tree: &'a Tree,
-    errors: Vec<SettingError>,
+fn settings(values: &mut Values<'_>) -> Settings {
+    let mut json = Settings::default().json;
+    json.message = values.bool("json_include_message_property", json.message);
+    json.output = values.bool("json_include_output_property", json.output);
+    json.output_fields = values.bool("json_include_output_fields_property", json.output_fields);
+    json.tags = values.bool("json_include_tags_property", json.tags);
+    let iso = values.bool("time_format_iso_8601", false);
+    Settings {
+        rules: rules(values),
+        json_output: values.bool("json_output", false),
+        json,
+        time_format: if iso { TimeFormat::Iso8601 } else { TimeFormat::Local },
+        log: log_settings(values, iso),
+        kernel_log: values.bool("kernel_log", false),
+        record_to: values.text("record_to").map(PathBuf::from),
+        outputs: outputs::read(values),
+    }
 }
 
-impl Reader<'_> {
-    fn settings(&mut self) -> Settings {
-        let defaults = Settings::default();
-        let mut json = defaults.json.clone();
-        json.message = self.bool("json_include_message_property", json.message);
-        json.output = self.bool("json_include_output_property", json.output);
-        json.output_fields = self.bool("json_include_output_fields_property", json.output_fields);
-        json.tags = self.bool("json_include_tags_property", json.tags);
-        let iso = self.bool("time_format_iso_8601", false);
-        let rules = RuleChoice {
-            files: self.rules_files(),
-            selections: self.selections(),
-            minimum: self.priority().unwrap_or(Priority::Debug),
-            all_matching: self.word("rule_matching", "first or all", &["first", "all"]) == Some(1),
-            additions: self.additions(),
-        };
-        Settings {
-            rules,
-            json_output: self.bool("json_output", false),
-            json,
-            time_format: if iso { TimeFormat::Iso8601 } else { TimeFormat::Local },
-            buffered_outputs: self.bool("buffered_outputs", false),
-            stdout_enabled: self.bool_below("stdout_output", "enabled", defaults.stdout_enabled),
-            file: self.file(),
-            kernel_log: self.bool("kernel_log", false),
-            record_to: self.text("record_to").map(PathBuf::from),
-        }
+fn rules(values: &mut Values<'_>) -> RuleChoice {
+    RuleChoice {
+        files: rules_files(values),
+        selections: selections(values),
+        minimum: priority(values).unwrap_or(Priority::Debug),
+        all_matching: values.word("rule_matching", keys::MATCHING) == Some(1),
+        additions: additions(values),
     }
+}
 
-    fn additions(&mut self) -> OutputAdditions {
-        let style = match self.word("output_style", "current or classic", &["current", "classic"]) {
-            Some(1) => OutputStyle::Classic,
-            _ => OutputStyle::Current,
-        };
-        let appended = additions::appended(self.tree, &mut self.errors);
-        let static_fields = additions::static_fields(self.tree, &mut self.errors);
-        OutputAdditions { style, appended, print: None, static_fields }
-    }
+fn additions(values: &mut Values<'_>) -> OutputAdditions {
+    let style = match values.word("output_style", keys::STYLES) {
+        Some(1) => OutputStyle::Classic,
+        _ => OutputStyle::Current,
+    };
+    let appended = additions::appended(values.tree, &mut values.errors);
+    let static_fields = additions::static_fields(values.tree, &mut values.errors);
+    OutputAdditions { style, appended, print: None, static_fields }
+}
 
-    fn bool(&mut self, key: &str, default: bool) -> bool {
-        self.tree.get(key).map_or(default, |value| self.as_bool(key, value, default))
-    }
+fn priority(values: &mut Values<'_>) -> Option<Priority> {
+    let index = values.word("priority", keys::PRIORITIES)?;
+    parse_priority(keys::PRIORITIES[index])
+}
 
-    fn bool_below(&mut self, section: &str, key: &str, default: bool) -> bool {
-        let value = self.tree.get(section).and_then(|section| section.get(key));
-        value.map_or(default, |value| self.as_bool(&format!("{section}.{key}"), value, default))
-    }
-
-    fn as_bool(&mut self, key: &str, value: &Tree, default: bool) -> bool {
-        match &value.kind {
-            Kind::Scalar(text) => match text.to_ascii_lowercase().as_str() {
-                "true" | "yes" | "on" => return true,
-                "false" | "no" | "off" => return false,
-                _ => {}
-            },
-            Kind::Null => return default,
-            _ => {}
-        }
-        self.errors.push(SettingError::NotBool {
-            place: Arc::clone(&value.place),
-            key: key.to_owned(),
-            found: described(value),
+fn log_settings(values: &mut Values<'_>, iso_times: bool) -> LogSettings {
+    let defaults = LogSettings::default();
+    let level = values.word("log_level", keys::LOG_LEVELS).map(|index| match keys::LOG_LEVELS[index] {
+        "warning" => LevelFilter::Warn,
+        "notice" | "info" => LevelFilter::Info,
+        "debug" => LevelFilter::Debug,
+        _ => LevelFilter::Error,
+    });
+    let libraries =
+        values.word("libs_logger.severity", keys::LIBRARY_LEVELS).map(|index| match keys::LIBRARY_LEVELS[index] {
+            "warning" => LevelFilter::Warn,
+            "notice" | "info" => LevelFilter::Info,
+            "debug" => LevelFilter::Debug,
+            "trace" => LevelFilter::Trace,
+            _ => LevelFilter::Error,
         });
-        default
+    LogSettings {
+        stderr: values.bool("log_stderr", defaults.stderr),
+        syslog: values.bool("log_syslog", defaults.syslog),
+        level: level.unwrap_or(defaults.level),
+        libraries: match values.bool("libs_logger.enabled", true) {
+            true => libraries.unwrap_or(defaults.libraries),
+            false => LevelFilter::Off,
+        },
+        iso_times,
     }
+}
 
-    fn text(&mut self, key: &str) -> Option<String> {
-        let value = self.tree.get(key)?;
-        self.as_text(key, value)
-    }
-
-    fn as_text(&mut self, key: &str, value: &Tree) -> Option<String> {
-        match &value.kind {
-            Kind::Scalar(text) => Some(text.clone()),
-            Kind::Null => None,
-            _ => {
-                self.wrong_kind(key, value, "text");
-                None
-            }
-        }
-    }
-
-    fn wrong_kind(&mut self, key: &str, value: &Tree, wanted: &'static str) {
-        self.errors.push(SettingError::Kind {
-            place: Arc::clone(&value.place),
-            key: key.to_owned(),
-            wanted,
-            found: described(value),
-        });
-    }
-
-    fn word(&mut self, key: &'static str, words: &'static str, allowed: &[&str]) -> Option<usize> {
-        let text = self.text(key)?;
-        let found = allowed.iter().position(|word| text.eq_ignore_ascii_case(word));
-        if found.is_none() {
-            self.unknown_word(key, words, text);
-        }
-        found
-    }
-
-    fn unknown_word(&mut self, key: &'static str, words: &'static str, found: String) {
-        let place = self.tree.get(key).map_or_else(|| Arc::from(key), |value| Arc::clone(&value.place));
-        self.errors.push(SettingError::Word { place, key, words, found });
-    }
-
-    fn priority(&mut self) -> Option<Priority> {
-        const WORDS: &str = "emergency, alert, critical, error, warning, notice, informational, debug";
-        let text = self.text("priority")?;
-        let priority = parse_priority(&text);
-        if priority.is_none() {
-            self.unknown_word("priority", WORDS, text);
-        }
-        priority
-    }
-
-    fn rules_files(&mut self) -> Vec<PathBuf> {
-        let value = match (self.tree.get("rules_files"), self.tree.get("rules_file")) {
-            (Some(_), Some(old)) => {
-                self.errors.push(SettingError::BothRulesFiles { place: Arc::clone(&old.place) });
-                return Vec::new();
-            }
-            (Some(value), None) | (None, Some(value)) => value,
-            (None, None) => return Vec::new(),
-        };
-        match &value.kind {
-            Kind::List(items) => {
-                items.iter().filter_map(|item| self.as_text("rules_files", item)).map(PathBuf::from).collect()
-            }
-            Kind::Scalar(path) => vec![PathBuf::from(path)],
-            Kind::Null => Vec::new(),
-            Kind::Map(_) => {
-                self.wrong_kind("rules_files", value, "a list of paths");
-                Vec::new()
-            }
-        }
-    }
-
-    /// `rules: [{enable: {rule: NAME}}, {disable: {tag: NAME}}]`
-    fn selections(&mut self) -> Vec<Selection> {
-        const WANTED: &str = "a list of `enable:` and `disable:`, each with `rule:` or `tag:`";
-        let Some(value) = self.tree.get("rules") else { return Vec::new() };
-        let Kind::List(items) = &value.kind else {
-            self.wrong_kind("rules", value, WANTED);
+fn rules_files(values: &mut Values<'_>) -> Vec<PathBuf> {
+    let key = match (values.at("rules_files"), values.at("rules_file")) {
+        (Some(_), Some(old)) => {
+            let place = Arc::clone(&old.place);
+            values.errors.push(SettingError::BothRulesFiles { place });
             return Vec::new();
+        }
+        (None, Some(_)) => "rules_file",
+        _ => "rules_files",
+    };
+    values.texts(key).into_iter().map(PathBuf::from).collect()
+}
+
+/// `rules: [{enable: {rule: NAME}}, {disable: {tag: NAME}}]`
+fn selections(values: &mut Values<'_>) -> Vec<Selection> {
+    const WANTED: &str = "a list of `enable:` and `disable:`, each with `rule:` or `tag:`";
+    let Some(value) = values.at("rules") else { return Vec::new() };
+    let Kind::List(items) = &value.kind else {
+        if value.kind != Kind::Null {
+            values.wrong("rules", value, WANTED);
+        }
+        return Vec::new();
+    };
+    let mut selections = Vec::new();
+    for item in items {
+        let Kind::Map(entries) = &item.kind else {
+            values.wrong("rules", item, WANTED);
+            continue;
         };
-        let mut selections = Vec::new();
-        for item in items {
-            let Kind::Map(entries) = &item.kind else {
-                self.wrong_kind("rules", item, WANTED);
-                continue;
+        for (verb, what) in entries {
+            let enable = match verb.as_str() {
+                "enable" => true,
+                "disable" => false,
+                _ => {
+                    values.wrong("rules", item, WANTED);
+                    continue;
+                }
             };
-            for (verb, what) in entries {
-                let enable = match verb.as_str() {
-                    "enable" => true,
-                    "disable" => false,
-                    _ => {
-                        self.wrong_kind("rules", item, WANTED);
-                        continue;
-                    }
-                };
-                let by_name = what.get("rule").and_then(|value| self.as_text("rules", value));
-                let by_tag = what.get("tag").and_then(|value| self.as_text("rules", value));
-                let which = match (by_name, by_tag) {
-                    (Some(name), None) => Which::Name(name),
-                    (None, Some(tag)) => Which::Tag(tag),
-                    _ => {
-                        self.wrong_kind("rules", what, WANTED);
-                        continue;
-                    }
-                };
-                selections.push(Selection { enable, which });
-            }
+            let by_name = what.get("rule").and_then(|value| values.as_text("rules", value));
+            let by_tag = what.get("tag").and_then(|value| values.as_text("rules", value));
+            let which = match (by_name, by_tag) {
+                (Some(name), None) => Which::Name(name),
+                (None, Some(tag)) => Which::Tag(tag),
+                _ => {
+                    values.wrong("rules", what, WANTED);
+                    continue;
+                }
+            };
+            selections.push(Selection { enable, which });
         }
-        selections
     }
-
-    fn file(&mut self) -> Option<FileSettings> {
-        let section = self.tree.get("file_output")?;
-        if !self.bool_below("file_output", "enabled", false) {
-            return None;
-        }
-        let keep_alive = self.bool_below("file_output", "keep_alive", false);
-        let name = section.get("filename").and_then(|value| self.as_text("file_output.filename", value));
-        let Some(name) = name.filter(|name| !name.is_empty()) else {
-            self.errors.push(SettingError::NoFileName { place: Arc::clone(&section.place) });
-            return None;
-        };
-        Some(FileSettings { path: PathBuf::from(name), keep_alive })
-    }
-}
-
-pub(super) fn described(value: &Tree) -> String {
-    match &value.kind {
-        Kind::Null => "nothing".to_owned(),
-        Kind::Scalar(text) => format!("`{text}`"),
-        Kind::List(_) => "a list".to_owned(),
-        Kind::Map(_) => "a map".to_owned(),
-    }
-}
-
-/// Keys that are ignored, and warnings about keys that nobody knows.
-fn other_keys(tree: &Tree) -> (Vec<String>, Vec<String>) {
-    let Kind::Map(entries) = &tree.kind else { return (Vec::new(), Vec::new()) };
-    let mut ignored = Vec::new();
-    let mut warnings = Vec::new();
-    for (key, value) in entries {
-        if keys::KNOWN.contains(&key.as_str()) {
-            continue;
-        }
-        if keys::IGNORED.contains(&key.as_str()) {
-            ignored.push(key.clone());
-            continue;
-        }
-        let nearest = keys::KNOWN
-            .iter()
-            .chain(&keys::IGNORED)
-            .map(|known| (strsim::damerau_levenshtein(known, key), known))
-            .min()
-            .filter(|(distance, _)| *distance <= key.len() / 3);
-        let hint = nearest.map_or_else(String::new, |(_, known)| format!("; did you mean `{known}`?"));
-        warnings.push(format!("{}: configuration key `{key}` is unknown{hint}", value.place));
-    }
-    (ignored, warnings)
+    selections
 }
 
 #[cfg(test)]
 mod tests {
+    use log::LevelFilter;
+
     use super::{SettingError, Settled, settle};
     use crate::{
         alert::Priority,
         config,
         format::TimeFormat,
         rules::resolve::{Selection, Which},
-        settings::{FileSettings, Settings},
+        output::FileSettings,
+        settings::Settings,
     };
 
     fn from(overrides: &[&str]) -> Result<Settled, Vec<SettingError>> {
@@ -365,7 +280,7 @@ mod tests {
         .settings;
         assert!(settings.json_output && !settings.json.tags && settings.rules.all_matching);
         assert_eq!(settings.time_format, TimeFormat::Iso8601);
-        assert_eq!(settings.file, Some(FileSettings { path: "/x".into(), keep_alive: false }));
+        assert_eq!(settings.outputs.file, Some(FileSettings { path: "/x".into(), keep_alive: false }));
         assert_eq!(settings.rules.minimum, Priority::Warning);
         assert_eq!(settings.rules.files, [std::path::PathBuf::from("/r")]);
         let off = Selection { enable: false, which: Which::Tag("network".to_owned()) };
@@ -390,8 +305,19 @@ mod tests {
 
     #[test]
     fn unknown_keys_warn_and_keys_of_falco_are_listed() {
-        let settled = from(&["jsn_output=true", "engine.kind=modern_ebpf"]).unwrap();
+        let settled = from(&["jsn_output=true", "engine.kind=modern_ebpf", "http_output.ulr=x"]).unwrap();
         assert_eq!(settled.ignored, ["engine"]);
+        assert_eq!(settled.warnings.len(), 2, "{:?}", settled.warnings);
         assert!(settled.warnings[0].contains("did you mean `json_output`?"), "{:?}", settled.warnings);
+        assert!(settled.warnings[1].contains("did you mean `http_output.url`?"), "{:?}", settled.warnings);
+    }
+
+    #[test]
+    fn the_log_is_set_as_falco_has_it() {
+        let overrides =
+            ["log_stderr=false", "log_syslog=true", "log_level=alert", "libs_logger={enabled: false, severity: info}"];
+        let log = from(&overrides).unwrap().settings.log;
+        assert_eq!((log.stderr, log.syslog), (false, true));
+        assert_eq!((log.level, log.libraries), (LevelFilter::Error, LevelFilter::Off));
     }
 }

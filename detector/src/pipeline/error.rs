@@ -1,0 +1,42 @@
+//! Why the agent cannot run, or had to stop.
+
+use std::{io, path::PathBuf};
+
+use crate::{kernel::KernelError, output::StartError, recording::RecordingError, rules::RulesError};
+
+/// Why the agent cannot run, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The kernel side.
+    #[error(transparent)]
+    Kernel(#[from] KernelError),
+    /// The rules.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// The outputs.
+    #[error(transparent)]
+    Outputs(#[from] StartError),
+    /// Signals.
+    #[error("cannot listen to signals: {0}")]
+    Signals(#[source] io::Error),
+    /// The threads for metadata.
+    #[error("cannot start the threads that look up metadata: {0}; is the limit of processes reached?")]
+    Enricher(#[source] io::Error),
+    /// The recording cannot be made.
+    #[error("cannot make the recording {path}: {source}")]
+    RecordTo {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The recording cannot be written.
+    #[error("cannot write the recording: {0}")]
+    Recording(#[source] RecordingError),
+    /// Standard output.
+    #[error(
+        "whoever read standard output has closed it, and it is the only output; alerts would be lost, so the agent \
+         stops"
+    )]
+    StdoutClosed,
+}
