@@ -100,6 +100,10 @@ pub struct Cli {
     #[arg(short = 'v')]
     pub verbose: bool,
 
+    /// Print the JSON schema of the configuration and exit
+    #[arg(long = "config-schema")]
+    pub config_schema: bool,
+
     /// Print the version and exit
     // -V validates, as in Falco, so the flag that clap makes cannot be used.
     #[arg(long = "version")]

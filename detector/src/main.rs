@@ -33,6 +33,10 @@ fn main() -> ExitCode {
             return if error.use_stderr() { exit_code::FAILURE } else { exit_code::SUCCESS };
         }
     };
+    if cli.config_schema {
+        let written = writeln!(std::io::stdout(), "{}", settings::config_schema());
+        return if written.is_ok() { exit_code::SUCCESS } else { exit_code::FAILURE };
+    }
     // Before anything is read or started: it has to have one thread, and its time counts.
     if matches!(cli.command, Some(Command::SelftestSandbox)) {
         return selftest::play_in_sandbox();
@@ -49,11 +53,14 @@ fn main() -> ExitCode {
 
 /// Configuration, overrides and flags, in this order.
 fn settings(cli: &Cli) -> anyhow::Result<Settings> {
-    let loaded = config::load(cli.config.as_deref(), &cli.overrides)?;
+    let loaded = match config::load(cli.config.as_deref(), &cli.overrides) {
+        Ok(loaded) => loaded,
+        Err(error) => bail!("{}", explained(&error, error.place())),
+    };
     let settled = match settings::settle(&loaded.tree) {
         Ok(settled) => settled,
         Err(errors) => {
-            let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            let texts: Vec<String> = errors.iter().map(|error| explained(error, error.place())).collect();
             bail!("{}", texts.join("\nError: "));
         }
     };
@@ -90,6 +97,14 @@ fn run_command(cli: &Cli, settings: &Settings) -> anyhow::Result<ExitCode> {
         return done;
     }
     run(cli, settings).map(|()| exit_code::SUCCESS)
+}
+
+/// A mistake with the line that it stands in.
+fn explained(mistake: &dyn std::fmt::Display, place: Option<&str>) -> String {
+    match place.and_then(config::excerpt) {
+        Some(excerpt) => format!("{mistake}\n{excerpt}"),
+        None => mistake.to_string(),
+    }
 }
 
 fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {

@@ -5,11 +5,13 @@ mod keys;
 mod other_keys;
 mod outputs;
 mod reader;
+mod schema;
 mod values;
 
 use std::path::PathBuf;
 
 pub use reader::{SettingError, Settled, settle};
+pub use schema::config_schema;
 
 use crate::{
     format::{JsonOptions, TimeFormat},
@@ -51,5 +53,42 @@ impl Default for Settings {
             kernel_log: false,
             record_to: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, path::Path};
+
+    use super::{Settings, keys::KNOWN, settle};
+    use crate::config::{self, Kind, Tree};
+
+    fn leaves(tree: &Tree, prefix: &str, into: &mut BTreeSet<String>) {
+        let Kind::Map(entries) = &tree.kind else { return };
+        for (name, value) in entries {
+            let path = format!("{prefix}{name}");
+            if !KNOWN.iter().any(|key| key.path == path) {
+                leaves(value, &format!("{path}."), into);
+            }
+            into.insert(path);
+        }
+    }
+
+    /// The shipped configuration is the documentation of the defaults: it has every key, and changes nothing.
+    #[test]
+    fn the_shipped_configuration_has_every_key_with_its_default() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/detector.yaml");
+        let loaded = config::load(Some(&file), &[]).unwrap();
+        let settled = settle(&loaded.tree).unwrap();
+        assert_eq!((settled.ignored, settled.warnings), (Vec::<String>::new(), Vec::<String>::new()));
+        assert_eq!(settled.settings, Settings::default());
+        let mut found = BTreeSet::new();
+        leaves(&loaded.tree, "", &mut found);
+        let missing: Vec<&str> = KNOWN
+            .iter()
+            .map(|key| key.path)
+            .filter(|path| *path != "rules_file" && !found.contains(*path))
+            .collect();
+        assert_eq!(missing, Vec::<&str>::new());
     }
 }

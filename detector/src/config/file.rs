@@ -75,9 +75,34 @@ pub enum ConfigError {
         /// What is wrong.
         reason: PathError,
     },
+    /// A file that includes itself, or others that do.
+    #[error("{place}: config_files of an included file are not followed; name all files in the main one")]
+    Nested {
+        /// Where.
+        place: Arc<str>,
+    },
     /// `-o list[n]` far beyond its end.
     #[error("`-o {0}`: the index is beyond the end of the list; use `[]` to append")]
     BeyondEnd(String),
+}
+
+impl ConfigError {
+    /// Where the mistake stands, when it stands in a file.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        match self {
+            Self::Yaml { place, .. }
+            | Self::NoMap { place }
+            | Self::Strategy { place, .. }
+            | Self::NoPath { place }
+            | Self::Nested { place } => Some(place),
+            Self::Read { .. }
+            | Self::TooBig { .. }
+            | Self::NotKeyValue(_)
+            | Self::BadPath { .. }
+            | Self::BeyondEnd(_) => None,
+        }
+    }
 }
 
 /// A configuration, whole.
@@ -97,6 +122,9 @@ pub fn load(path: Option<&Path>, overrides: &[String]) -> Result<Loaded, ConfigE
         loaded.files.push(path.to_owned());
         for (file, strategy) in included(&loaded.tree)? {
             let more = read(&file)?;
+            if let Some(nested) = more.get("config_files") {
+                return Err(ConfigError::Nested { place: Arc::clone(&nested.place) });
+            }
             strategy.merge(&mut loaded.tree, more);
             loaded.files.push(file);
         }
@@ -137,8 +165,12 @@ fn parse(text: &str, name: &str) -> Result<Tree, ConfigError> {
         Kind::Null => return Ok(Tree::empty()),
         _ => return Err(ConfigError::NoMap { place: tree.place }),
     }
-    tree.map_scalars(&|text| environment::expand(text, &|name| std::env::var(name).ok()));
+    tree.map_scalars(&expand);
     Ok(tree)
+}
+
+fn expand(text: &str) -> String {
+    environment::expand(text, &|name| std::env::var(name).ok())
 }
 
 /// How an included file joins what is there.
@@ -272,6 +304,7 @@ fn apply(tree: &mut Tree, argument: &str) -> Result<(), ConfigError> {
     } else {
         Kind::Scalar(value.to_owned())
     };
+    target.map_scalars(&expand);
     Ok(())
 }
 

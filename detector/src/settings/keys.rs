@@ -8,8 +8,6 @@ pub(super) enum Takes {
     Bool,
     /// A whole number.
     Number,
-    /// A number with a fraction.
-    Fraction,
     /// Text.
     Text,
     /// `250ms`, `10s`, `1h 30m`.
@@ -39,17 +37,8 @@ const fn key(path: &'static str, takes: Takes, about: &'static str) -> Key {
 }
 
 /// Falco's words for severities.
-pub(super) const PRIORITIES: &[&str] = &[
-    "emergency",
-    "alert",
-    "critical",
-    "error",
-    "warning",
-    "notice",
-    "informational",
-    "info",
-    "debug",
-];
+pub(super) const PRIORITIES: &[&str] =
+    &["emergency", "alert", "critical", "error", "warning", "notice", "informational", "info", "debug"];
 
 use Takes::{Bool, Duration, Number, Size, Structure, Text, Texts, Word};
 
@@ -57,7 +46,11 @@ use Takes::{Bool, Duration, Number, Size, Structure, Text, Texts, Word};
 pub(super) const KNOWN: &[Key] = &[
     key("append_output", Structure, "what is added to the outputs of rules: match, extra_output, extra_fields, suggested_output"),
     key("buffered_outputs", Bool, "stdout, and the file with keep_alive, wait until a buffer is full"),
-    key("config_files", Structure, "further files: paths, or maps with path and strategy (append, override, add-only)"),
+    key(
+        "config_files",
+        Structure,
+        "further files: paths, or maps with path and strategy (append, override, add-only)",
+    ),
     key("file_output.enabled", Bool, "alerts go to a file"),
     key("file_output.filename", Text, "the file"),
     key("file_output.keep_alive", Bool, "the file stays open; SIGUSR1 opens it anew"),
@@ -72,7 +65,11 @@ pub(super) const KNOWN: &[Key] = &[
     key("http_output.insecure", Bool, "the receiver may be anybody"),
     key("http_output.keep_alive", Bool, "idle connections are kept for minutes"),
     key("http_output.max_consecutive_timeouts", Number, "accepted, without effect: see max_refusals"),
-    key("http_output.max_refusals", Number, "how often a receiver may refuse an alert for now before it is given up"),
+    key(
+        "http_output.max_refusals",
+        Number,
+        "how often a receiver may refuse an alert for now before it is given up",
+    ),
     key("http_output.mtls", Bool, "we show a certificate"),
     key("http_output.retry_initial", Duration, "wait before the second try; doubles with each further one"),
     key("http_output.retry_max", Duration, "the longest wait between two tries"),
@@ -94,7 +91,11 @@ pub(super) const KNOWN: &[Key] = &[
     key("log_stderr", Bool, "the log goes to standard error"),
     key("log_syslog", Bool, "the log goes to the system's log"),
     key("output_style", Word(STYLES), "output of rules as Falco 0.41 and later, or as before"),
-    key("output_timeout", Number, "milliseconds after which a blocked output is reported; at stop: the time to deliver what waits"),
+    key(
+        "output_timeout",
+        Number,
+        "milliseconds after which a blocked output is reported; at stop: the time to deliver what waits",
+    ),
     key("outputs_queue.capacity", Number, "alerts that each output holds back; 0 = 4096"),
     key("outputs_queue.overflow", Word(OVERFLOW), "what goes when a queue is full"),
     key("priority", Word(PRIORITIES), "rules that are less severe do not run"),

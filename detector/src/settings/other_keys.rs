@@ -28,7 +28,8 @@ impl Found {
             } else if has_children(&path) {
                 self.look(value, &format!("{path}."));
             } else {
-                let hint = nearest(&path).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                let hint =
+                    nearest(&path).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                 self.warnings.push(format!("{}: configuration key `{path}` is unknown{hint}", value.place));
             }
         }

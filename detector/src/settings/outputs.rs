@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{SettingError, keys, values::Values};
 use crate::output::{
-    FileSettings, HttpSettings, OutputSettings, Overflow, ProgramSettings, SpoolSettings, SyslogSettings, TlsSettings,
+    FileSettings, HttpSettings, OutputSettings, Overflow, ProgramSettings, SpoolSettings, SyslogSettings,
+    TlsSettings,
 };
 
 /// Where Falco looks for our certificate and its key.
@@ -156,7 +157,10 @@ mod tests {
         ]);
         assert_eq!(errors, []);
         assert_eq!((settings.queue_capacity, settings.overflow), (7, Overflow::DropOldest));
-        assert_eq!((settings.timeout, settings.buffered, settings.stdout), (Duration::from_millis(300), true, false));
+        assert_eq!(
+            (settings.timeout, settings.buffered, settings.stdout),
+            (Duration::from_millis(300), true, false)
+        );
         assert!(settings.file.is_some_and(|file| file.keep_alive && file.path.as_os_str() == "/f"));
         assert!(settings.syslog.is_some());
         assert!(settings.program.is_some_and(|program| program.keep_alive && program.command == "cat"));
@@ -166,21 +170,24 @@ mod tests {
         assert_eq!(http.tls.client, Some(("/c".into(), "/k".into())));
         let trusted = [http.tls.ca_cert, http.tls.ca_bundle, http.tls.ca_path];
         assert_eq!(trusted, ["/a", "/b", "/p"].map(|path| Some(path.into())));
-        assert_eq!([http.timeout, http.retry_initial, http.retry_max].map(|time| time.as_millis()), [3000, 10, 60_000]);
+        assert_eq!(
+            [http.timeout, http.retry_initial, http.retry_max].map(|time| time.as_millis()),
+            [3000, 10, 60_000]
+        );
         let spool = http.spool.unwrap();
         assert_eq!((spool.max_bytes, spool.overflow, http.max_refusals), (2 << 20, Overflow::DropOldest, 3));
     }
 
     #[test]
     fn an_enabled_output_says_what_it_lacks() {
-        let (_, errors) = outputs(&[
-            "file_output.enabled=true",
-            "program_output.enabled=true",
-            "http_output.enabled=true",
-        ]);
+        let (_, errors) =
+            outputs(&["file_output.enabled=true", "program_output.enabled=true", "http_output.enabled=true"]);
         assert_eq!(errors.len(), 3);
         let text = errors[0].to_string();
-        assert!(text.starts_with("-o file_output.enabled=true") && text.contains("file_output.filename"), "{text}");
+        assert!(
+            text.starts_with("-o file_output.enabled=true") && text.contains("file_output.filename"),
+            "{text}"
+        );
     }
 
     #[test]

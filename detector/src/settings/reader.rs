@@ -51,7 +51,9 @@ pub enum SettingError {
         place: Arc<str>,
     },
     /// Alerts would go nowhere.
-    #[error("no output is enabled, so alerts would go nowhere; enable one, for example stdout_output.enabled")]
+    #[error(
+        "no output is enabled, so alerts would go nowhere; enable one, for example stdout_output.enabled"
+    )]
     NoOutput,
     /// An output without what it needs.
     #[error("{place}: {section} is enabled but {key} is not set")]
@@ -164,21 +166,23 @@ fn log_settings(values: &mut Values<'_>, iso_times: bool) -> LogSettings {
         "debug" => LevelFilter::Debug,
         _ => LevelFilter::Error,
     });
-    let libraries =
-        values.word("libs_logger.severity", keys::LIBRARY_LEVELS).map(|index| match keys::LIBRARY_LEVELS[index] {
+    let libraries = values.word("libs_logger.severity", keys::LIBRARY_LEVELS).map(|index| {
+        match keys::LIBRARY_LEVELS[index] {
             "warning" => LevelFilter::Warn,
             "notice" | "info" => LevelFilter::Info,
             "debug" => LevelFilter::Debug,
             "trace" => LevelFilter::Trace,
             _ => LevelFilter::Error,
-        });
+        }
+    });
     LogSettings {
         stderr: values.bool("log_stderr", defaults.stderr),
         syslog: values.bool("log_syslog", defaults.syslog),
         level: level.unwrap_or(defaults.level),
-        libraries: match values.bool("libs_logger.enabled", true) {
-            true => libraries.unwrap_or(defaults.libraries),
-            false => LevelFilter::Off,
+        libraries: if values.bool("libs_logger.enabled", true) {
+            libraries.unwrap_or(defaults.libraries)
+        } else {
+            LevelFilter::Off
         },
         iso_times,
     }
@@ -247,8 +251,8 @@ mod tests {
         alert::Priority,
         config,
         format::TimeFormat,
-        rules::resolve::{Selection, Which},
         output::FileSettings,
+        rules::resolve::{Selection, Which},
         settings::Settings,
     };
 
@@ -314,8 +318,12 @@ mod tests {
 
     #[test]
     fn the_log_is_set_as_falco_has_it() {
-        let overrides =
-            ["log_stderr=false", "log_syslog=true", "log_level=alert", "libs_logger={enabled: false, severity: info}"];
+        let overrides = [
+            "log_stderr=false",
+            "log_syslog=true",
+            "log_level=alert",
+            "libs_logger={enabled: false, severity: info}",
+        ];
         let log = from(&overrides).unwrap().settings.log;
         assert_eq!((log.stderr, log.syslog), (false, true));
         assert_eq!((log.level, log.libraries), (LevelFilter::Error, LevelFilter::Off));

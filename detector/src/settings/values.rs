@@ -104,13 +104,19 @@ impl<'a> Values<'a> {
         let found = words.iter().position(|word| text.eq_ignore_ascii_case(word));
         if found.is_none() {
             let place = self.place(path);
-            let error = SettingError::Word { place, key: path.to_owned(), words: words.join(", "), found: text };
+            let error =
+                SettingError::Word { place, key: path.to_owned(), words: words.join(", "), found: text };
             self.errors.push(error);
         }
         found
     }
 
-    fn parsed<V>(&mut self, path: &str, wanted: &'static str, parse: impl Fn(&str) -> Option<V>) -> Option<V> {
+    fn parsed<V>(
+        &mut self,
+        path: &str,
+        wanted: &'static str,
+        parse: impl Fn(&str) -> Option<V>,
+    ) -> Option<V> {
         let value = self.at(path)?;
         let parsed = match &value.kind {
             Kind::Null => return None,
@@ -160,7 +166,13 @@ mod tests {
 
     #[test]
     fn sizes() {
-        assert_eq!(["7", "64 MiB", "1g", "2KB"].map(bytes), [Some(7), Some(64 << 20), Some(1 << 30), Some(2048)]);
-        assert_eq!(["", "x", "-1", "1.5M", "1 XiB", "99999999999999999999", "99999999T"].map(bytes), [None; 7]);
+        assert_eq!(
+            ["7", "64 MiB", "1g", "2KB"].map(bytes),
+            [Some(7), Some(64 << 20), Some(1 << 30), Some(2048)]
+        );
+        assert_eq!(
+            ["", "x", "-1", "1.5M", "1 XiB", "99999999999999999999", "99999999T"].map(bytes),
+            [None; 7]
+        );
     }
 }
