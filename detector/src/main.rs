@@ -4,6 +4,7 @@ use std::{
     io::{BufWriter, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::{Context as _, bail};
@@ -15,7 +16,7 @@ use detector::{
     doctor::Diagnosis,
     exit_code,
     inspect::{self, Inspection},
-    pipeline,
+    pipeline::{self, Configuration, Read},
     rules::{OutputStyle, fields::ListFormat, resolve::SOURCE},
     selftest,
     settings::{self, Settings},
@@ -42,7 +43,12 @@ fn main() -> ExitCode {
         return selftest::play_in_sandbox();
     }
     logging::set(LogSettings::default());
-    match settings(&cli).and_then(|settings| run_command(&cli, &settings)) {
+    let begun = configuration(&cli).and_then(|(configuration, notes)| {
+        logging::set(configuration.settings.log.clone());
+        notes.log();
+        run_command(cli, configuration)
+    });
+    match begun {
         Ok(code) => code,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "Error: {error:#}");
@@ -51,8 +57,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Configuration, overrides and flags, in this order.
-fn settings(cli: &Cli) -> anyhow::Result<Settings> {
+/// Configuration, overrides and flags, in this order, and what is worth saying about them.
+fn configuration(cli: &Cli) -> anyhow::Result<(Configuration, Notes)> {
     let loaded = match config::load(cli.config.as_deref(), &cli.overrides) {
         Ok(loaded) => loaded,
         Err(error) => bail!("{}", explained(&error, error.place())),
@@ -64,13 +70,7 @@ fn settings(cli: &Cli) -> anyhow::Result<Settings> {
             bail!("{}", texts.join("\nError: "));
         }
     };
-    logging::set(settled.settings.log.clone());
-    for warning in &settled.warnings {
-        warn!("{warning}");
-    }
-    if !settled.ignored.is_empty() {
-        info!("configuration keys that do not concern this agent: {}", settled.ignored.join(", "));
-    }
+    let notes = Notes { warnings: settled.warnings, ignored: settled.ignored };
     let mut settings = settled.settings;
     if !cli.rules.is_empty() {
         settings.rules.files.clone_from(&cli.rules);
@@ -89,14 +89,32 @@ fn settings(cli: &Cli) -> anyhow::Result<Settings> {
     if cli.unbuffered {
         settings.outputs.buffered = false;
     }
-    Ok(settings)
+    Ok((Configuration { settings, files: loaded.named }, notes))
 }
 
-fn run_command(cli: &Cli, settings: &Settings) -> anyhow::Result<ExitCode> {
+/// What is said about a configuration once the log is as it wants it.
+struct Notes {
+    warnings: Vec<String>,
+    ignored: Vec<String>,
+}
+
+impl Notes {
+    fn log(&self) {
+        for warning in &self.warnings {
+            warn!("{warning}");
+        }
+        if !self.ignored.is_empty() {
+            info!("configuration keys that do not concern this agent: {}", self.ignored.join(", "));
+        }
+    }
+}
+
+fn run_command(cli: Cli, configuration: Configuration) -> anyhow::Result<ExitCode> {
+    let settings = &configuration.settings;
     if let Some(done) = cli.command.as_ref().and_then(|command| afterwards::run(command, settings)) {
         return done;
     }
-    run(cli, settings).map(|()| exit_code::SUCCESS)
+    run(cli, configuration).map(|()| exit_code::SUCCESS)
 }
 
 /// A mistake with the line that it stands in.
@@ -107,14 +125,15 @@ fn explained(mistake: &dyn std::fmt::Display, place: Option<&str>) -> String {
     }
 }
 
-fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
+fn run(cli: Cli, configuration: Configuration) -> anyhow::Result<()> {
+    let settings = &configuration.settings;
     if cli.page_size {
         let bytes = nix::unistd::sysconf(SysconfVar::PAGE_SIZE)?.context("the kernel does not tell it")?;
         info!("Your system page size is: {bytes} bytes");
         return Ok(());
     }
-    check_sources(cli)?;
-    if let Some(inspection) = inspected(cli, settings) {
+    check_sources(&cli)?;
+    if let Some(inspection) = inspected(&cli, settings) {
         let mut out = std::io::stdout().lock();
         out.write_all(inspection.text.as_bytes())?;
         if !inspection.text.is_empty() && !inspection.text.ends_with('\n') {
@@ -139,7 +158,13 @@ fn run(cli: &Cli, settings: &Settings) -> anyhow::Result<()> {
     let _pid_file = cli.pid_file.as_deref().map(PidFile::write).transpose()?;
     // One thread: the work is small, and a second one would cost memory and wake-ups.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(pipeline::run(settings, cli.stop_after_seconds))?)
+    let stop_after_seconds = cli.stop_after_seconds;
+    let read: Arc<Read> = Arc::new(move || {
+        let (configuration, notes) = self::configuration(&cli).map_err(|error| format!("{error:#}"))?;
+        notes.log();
+        Ok(configuration)
+    });
+    Ok(runtime.block_on(pipeline::run(configuration, read, stop_after_seconds))?)
 }
 
 fn diagnose(settings: &Settings, json: bool) -> anyhow::Result<()> {

@@ -1,73 +1,102 @@
 //! Wires the stages together and stops them in order. The only room that knows them all.
 
+mod agent;
 mod context;
 mod error;
+mod figures;
 mod judge;
+mod loss_watch;
 mod record_keeper;
+mod reload;
 mod replay;
+mod snapshots;
 mod stages;
+mod versions;
+mod watch;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use detector_common::{counters::Counter, settings::Settings as KernelSettings};
+use agent::{Agent, now_ns};
+use detector_common::settings::Settings as KernelSettings;
 pub use error::PipelineError;
 pub use judge::Judge;
 use log::{error, info, warn};
+use reload::Reload;
+pub use reload::{Configuration, Read};
 pub use replay::{ReplayError, replay};
-use stages::{BATCH, Stages};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
     time::{Instant, sleep_until},
 };
 
 use crate::{
-    kernel::{Counters, Host, Kernel, LoadOptions, RingReader},
     rules::{Engine, KernelFilter, RulesError},
     settings::Settings,
 };
 
 /// About a century: "never", for a timer that is not asked for.
 const NEVER: Duration = Duration::from_secs(3_000_000_000);
+/// Questions of the web server that wait for an answer.
+const QUESTIONS: usize = 8;
 
-/// Runs until a signal or the set time stops it.
-pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result<(), PipelineError> {
+/// Runs until a signal or the set time stops it. `read` reads the configuration anew, for a reload.
+pub async fn run(
+    configuration: Configuration,
+    read: Arc<Read>,
+    stop_after_seconds: Option<u64>,
+) -> Result<(), PipelineError> {
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut reopen = listen(SignalKind::user_defined1())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
 
-    let engine = load_rules(settings)?;
-    let host = Host::look()?;
-    let mut kernel = Kernel::arm(&host, &load_options(engine.filter(), settings))?;
-    let counters = kernel.take_counters()?;
-    let mut ring = RingReader::new(kernel.take_ring()?)?;
-    let log_task = kernel.spawn_log()?;
-    let mut stages = Stages::new(settings, engine)?;
-    info!("hooks armed: raw tracepoint sched_process_exec, kernel {}", host.kernel_release);
+    let engine = load_rules(&configuration.settings)?;
+    let mut agent = Agent::start(configuration, engine)?;
+    let log_task = agent.kernel.spawn_log()?;
+    let (ask, mut questions) = mpsc::channel(QUESTIONS);
+    let web = agent.web_server(ask)?;
+    let mut reload = Reload::new(read, &agent.configuration);
+    info!("hooks armed: raw tracepoint sched_process_exec, kernel {}", agent.host.kernel_release);
 
     let stop_after = stop_after_seconds.map_or(NEVER, Duration::from_secs);
     let stop_at = Instant::now() + stop_after;
     let mut outcome = Ok(());
+    // Records may be left in the ring that it does not wake us for any more.
+    let mut more = false;
     loop {
+        let (look_at, snapshot_at) = (agent.losses.due(), agent.snapshots.due());
         tokio::select! {
             biased;
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
             () = sleep_until(stop_at), if stop_after_seconds.is_some() => break,
             // Other outputs go on without it; their alerts would be the last ones that anybody sees.
-            () = stages.outputs.stdout_leaves(), if stages.outputs.only_stdout() => {
+            () = agent.stages.outputs.stdout_leaves(), if agent.stages.outputs.only_stdout() => {
                 outcome = Err(PipelineError::StdoutClosed);
                 break;
             }
-            _ = reopen.recv() => stages.outputs.reopen(),
-            event = stages.enricher.next(), if stages.enricher.waiting() > 0 => stages.judge(&event)?,
-            ready = ring.ready() => ready?,
+            _ = reopen.recv() => agent.stages.outputs.reopen(),
+            _ = hang_up.recv() => reload.start(),
+            read = reload.next() => if agent.reload(read) {
+                reload.watch(&agent.configuration);
+            },
+            Some(question) = questions.recv(), if web.is_some() => agent.answer(question),
+            () = sleep_until(look_at.unwrap_or(stop_at)), if look_at.is_some() => agent.look_for_losses()?,
+            () = sleep_until(snapshot_at.unwrap_or(stop_at)), if snapshot_at.is_some() => agent.take_snapshot(),
+            event = agent.stages.enricher.next(), if agent.stages.enricher.waiting() > 0 => {
+                agent.stages.judge(&event)?;
+            }
+            ready = agent.ring.ready(), if !more => ready?,
+            () = tokio::task::yield_now(), if more => {}
         }
-        while stages.take(&mut ring)? == BATCH {
-            tokio::task::yield_now().await;
-        }
+        more = agent.take()?;
     }
+    // Nobody is told any more that all is well.
+    drop(web);
 
     // First no more records, then the last ones of them, then the lines.
+    let Agent { configuration, kernel, counters, mut ring, mut stages, .. } = agent;
     let missed = kernel.recursion_misses();
     drop(kernel);
     while stages.take(&mut ring)? > 0 {}
@@ -76,14 +105,14 @@ pub async fn run(settings: &Settings, stop_after_seconds: Option<u64>) -> Result
         stages.judge(&event)?;
     }
     stages.flush()?;
-    let late = stages.outputs.flush(settings.outputs.timeout).dropped;
+    let late = stages.outputs.flush(configuration.settings.outputs.timeout).dropped;
     if late > 0 {
         error!("{late} alerts were not delivered within output_timeout, and are lost");
     }
     if let Some(task) = log_task {
         task.abort();
     }
-    report(&stages, &counters, missed);
+    stages.report(&counters.read(), missed);
     outcome
 }
 
@@ -108,45 +137,6 @@ fn load_rules(settings: &Settings) -> Result<Engine, RulesError> {
     Ok(engine)
 }
 
-fn load_options(filter: &KernelFilter, settings: &Settings) -> LoadOptions {
-    LoadOptions {
-        settings: KernelSettings::of(&filter.terms, filter.environment),
-        kernel_log: settings.kernel_log,
-    }
-}
-
-fn report(stages: &Stages, counters: &Counters, missed: Option<u64>) {
-    let loss = counters.read();
-    let reasons: Vec<String> =
-        Counter::ALL.iter().map(|counter| format!("{}={}", counter.name(), loss.of(*counter))).collect();
-    let enriched = stages.enricher.stats();
-    let partial: Vec<String> =
-        enriched.partial.iter().map(|(reason, count)| format!("{reason}={count}")).collect();
-    info!(
-        "metadata: {} complete, {} partial ({}), {} events waited, in vain for users: {}, \
-         for ancestors: {}; {} lookups refused, {} files of users unreadable; engines told {} events, {} of \
-         them without room, {} streams broken",
-        enriched.complete,
-        enriched.partial.values().sum::<u64>(),
-        partial.join(" "),
-        enriched.held,
-        enriched.users_late,
-        enriched.ancestors_late,
-        enriched.refused,
-        enriched.users_unreadable,
-        enriched.engine_events,
-        enriched.engine_events_refused,
-        enriched.engine_streams_broken
-    );
-    stages.report_outputs();
-    info!(
-        "stopped: {} records, {} alerts, {} undecodable, {} undelivered, lost={} ({} recursion_misses={})",
-        stages.judge.records,
-        stages.judge.alerts,
-        stages.judge.undecodable,
-        stages.undelivered(),
-        loss.lost() + missed.unwrap_or(0),
-        reasons.join(" "),
-        missed.map_or_else(|| "unknown".to_owned(), |missed| missed.to_string())
-    );
+fn kernel_settings(filter: &KernelFilter) -> KernelSettings {
+    KernelSettings::of(&filter.terms, filter.environment)
 }

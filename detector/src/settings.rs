@@ -2,6 +2,7 @@
 
 mod additions;
 mod keys;
+mod observation;
 mod other_keys;
 mod outputs;
 mod reader;
@@ -10,6 +11,7 @@ mod values;
 
 use std::path::PathBuf;
 
+pub use observation::{LossSettings, MetricsSettings};
 pub use reader::{SettingError, Settled, settle};
 pub use schema::config_schema;
 
@@ -17,11 +19,11 @@ use crate::{
     format::{JsonOptions, TimeFormat},
     output::OutputSettings,
     rules::RuleChoice,
-    telemetry::logging::LogSettings,
+    telemetry::{logging::LogSettings, web::WebSettings},
 };
 
 /// How the agent shall run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Which rules run.
     pub rules: RuleChoice,
@@ -35,6 +37,14 @@ pub struct Settings {
     pub outputs: OutputSettings,
     /// The agent's own log.
     pub log: LogSettings,
+    /// Rules and configuration are loaded anew when their files change.
+    pub watch_config_files: bool,
+    /// The web server, when enabled.
+    pub webserver: Option<WebSettings>,
+    /// Snapshots of the figures, when enabled.
+    pub metrics: Option<MetricsSettings>,
+    /// What is done when execs are lost.
+    pub losses: LossSettings,
     /// The debug log of the kernel side goes to stderr.
     pub kernel_log: bool,
     /// Records are written to this file, for `detector replay`.
@@ -50,6 +60,10 @@ impl Default for Settings {
             time_format: TimeFormat::default(),
             outputs: OutputSettings { stdout: true, ..OutputSettings::default() },
             log: LogSettings::default(),
+            watch_config_files: true,
+            webserver: None,
+            metrics: None,
+            losses: LossSettings::default(),
             kernel_log: false,
             record_to: None,
         }

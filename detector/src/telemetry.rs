@@ -1,6 +1,11 @@
-//! What the agent tells about itself: its log and its health.
+//! What the agent tells about itself: its log, its health, its figures, and the web server that shows them.
 
+mod exposition;
+mod figures;
 pub mod logging;
+pub mod metric_names;
 mod selftest;
+pub mod web;
 
+pub use figures::{Figures, OutputFigures, ProcessFigures, RuleFigures};
 pub use selftest::{SelftestHealth, SelftestState, Snapshot};

@@ -23,7 +23,7 @@ pub(super) fn inputs(given: &[PathBuf], settings: &Settings) -> anyhow::Result<V
     if !given.is_empty() {
         return Ok(given.to_vec());
     }
-    if let Some(file) = &settings.file {
+    if let Some(file) = &settings.outputs.file {
         return Ok(vec![file.path.clone()]);
     }
     if !stdin().is_terminal() {

@@ -112,15 +112,18 @@ pub struct Loaded {
     pub tree: Tree,
     /// The files it was read from, in order.
     pub files: Vec<PathBuf>,
+    /// Those that could change it: the main file, and what `config_files` names, there or not.
+    pub named: Vec<PathBuf>,
 }
 
 /// Reads `path` (nothing when `None`), its `config_files`, and applies `overrides` (`KEY=VALUE`, in order).
 pub fn load(path: Option<&Path>, overrides: &[String]) -> Result<Loaded, ConfigError> {
-    let mut loaded = Loaded { tree: Tree::empty(), files: Vec::new() };
+    let mut loaded = Loaded { tree: Tree::empty(), files: Vec::new(), named: Vec::new() };
     if let Some(path) = path {
         loaded.tree = read(path)?;
         loaded.files.push(path.to_owned());
-        for (file, strategy) in included(&loaded.tree)? {
+        loaded.named.push(path.to_owned());
+        for (file, strategy) in included(&loaded.tree, &mut loaded.named)? {
             let more = read(&file)?;
             if let Some(nested) = more.get("config_files") {
                 return Err(ConfigError::Nested { place: Arc::clone(&nested.place) });
@@ -203,27 +206,29 @@ impl Strategy {
     }
 }
 
-fn included(tree: &Tree) -> Result<Vec<(PathBuf, Strategy)>, ConfigError> {
+/// The files to read, in order; `named` gets the paths as they stand there.
+fn included(tree: &Tree, named: &mut Vec<PathBuf>) -> Result<Vec<(PathBuf, Strategy)>, ConfigError> {
     let Some(Tree { kind: Kind::List(entries), .. }) = tree.get("config_files") else {
         return Ok(Vec::new());
     };
     let mut files = Vec::new();
     for entry in entries {
-        let (path, strategy) = match &entry.kind {
+        let (path, how) = match &entry.kind {
             Kind::Scalar(path) => (path, Strategy::Append),
             Kind::Map(_) => {
                 let path = entry.get("path").and_then(scalar);
                 let path = path.ok_or_else(|| ConfigError::NoPath { place: Arc::clone(&entry.place) })?;
-                let strategy = match entry.get("strategy").map(|strategy| (scalar(strategy), strategy)) {
+                let how = match entry.get("strategy").map(|strategy| (scalar(strategy), strategy)) {
                     None => Strategy::Append,
-                    Some((Some(name), place)) => named(name, place)?,
-                    Some((None, place)) => named("", place)?,
+                    Some((Some(name), place)) => strategy(name, place)?,
+                    Some((None, place)) => strategy("", place)?,
                 };
-                (path, strategy)
+                (path, how)
             }
             _ => return Err(ConfigError::NoPath { place: Arc::clone(&entry.place) }),
         };
-        files.extend(below(Path::new(path))?.into_iter().map(|file| (file, strategy)));
+        named.push(PathBuf::from(path));
+        files.extend(below(Path::new(path))?.into_iter().map(|file| (file, how)));
     }
     Ok(files)
 }
@@ -235,7 +240,7 @@ fn scalar(tree: &Tree) -> Option<&String> {
     }
 }
 
-fn named(name: &str, place: &Tree) -> Result<Strategy, ConfigError> {
+fn strategy(name: &str, place: &Tree) -> Result<Strategy, ConfigError> {
     match name {
         "append" => Ok(Strategy::Append),
         "override" => Ok(Strategy::Override),
@@ -336,8 +341,8 @@ mod tests {
         );
         std::fs::write(&main, config).unwrap();
         let overrides = ["json_output=true".to_owned(), "rules_files[]=c".to_owned()];
-        let Loaded { tree, files } = load(Some(&main), &overrides).unwrap();
-        assert_eq!(files.len(), 3);
+        let Loaded { tree, files, named } = load(Some(&main), &overrides).unwrap();
+        assert_eq!((files.len(), named.len()), (3, 3));
         assert_eq!(text(&tree, &["priority"]).as_deref(), Some("error"));
         assert_eq!(text(&tree, &["rules_files"]).as_deref(), Some("3 items"));
         assert_eq!(text(&tree, &["json_output"]).as_deref(), Some("true"));

@@ -65,8 +65,8 @@ pub fn internal_json(alert: &InternalAlert, hostname: &str) -> String {
     line.key("output").string(&alert.output);
     line.key("output_fields");
     let mut fields = Object::new(256);
-    for (name, value) in alert.sorted() {
-        fields.key(name).string(value);
+    for (name, value) in &alert.fields {
+        fields.key(name).raw(&value.to_string());
     }
     line.raw(&fields.end());
     line.key("priority").string(alert.priority.name());

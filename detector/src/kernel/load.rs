@@ -179,6 +179,18 @@ impl Kernel {
         missed.reduce(|one, other| Some(one?.min(other?))).flatten()
     }
 
+    /// Runs of the hooks and the nanoseconds that they took; `None` while the kernel keeps no such statistics
+    /// (`kernel.bpf_stats_enabled`).
+    #[must_use]
+    pub fn run_statistics(&self) -> Option<(u64, u64)> {
+        let sum = |fact| -> u64 {
+            let facts = self.programs.iter().filter_map(|attached| fact_of(&attached.program, fact));
+            facts.filter_map(|number| number.parse::<u64>().ok()).sum()
+        };
+        let runs = sum("run_cnt:");
+        (runs > 0).then(|| (runs, sum("run_time_ns:")))
+    }
+
     /// Starts forwarding the kernel side's debug log to this program's log, when it was asked for; must be called
     /// inside the runtime.
     pub fn spawn_log(&mut self) -> Result<Option<JoinHandle<()>>, KernelError> {

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, BorrowedFd},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -15,15 +15,17 @@ use super::{
     line::Line,
     program::Program,
     queue::{OutputCounters, Queue},
-    settings::{DEFAULT_QUEUE_CAPACITY, OutputSettings},
+    settings::{DEFAULT_QUEUE_CAPACITY, HttpSettings, OutputSettings, SpoolSettings},
     sink::{self, Sink},
     stdout::{Reader, StdoutSink},
     syslog::Syslog,
-    watchdog::{self, Alarm},
+    watchdog::{self, Alarm, Watchlist},
 };
 
 /// Name of the output that is special.
 const STDOUT: &str = "stdout";
+/// All outputs there can be, in the order in which they are handed lines.
+const ORDER: [&str; 5] = [STDOUT, "file", "syslog", "program", "http"];
 
 /// Why outputs cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +57,13 @@ pub struct Flushed {
 
 /// The outputs of the agent.
 pub struct Outputs {
+    settings: OutputSettings,
+    /// What standard output is, for an output that starts later.
+    stdout: OwnedFd,
     queues: Vec<Arc<Queue>>,
+    /// Outputs that were switched off or replaced, and still deliver what they have.
+    retired: Vec<Arc<Queue>>,
+    watchlist: Arc<Watchlist>,
     /// The first output is standard output, and it can take lines without waiting.
     direct: Option<Direct>,
     stdout_reader: Arc<Reader>,
@@ -71,35 +79,117 @@ impl Outputs {
 
     /// The same with another file in the place of standard output.
     pub fn start_with_stdout(settings: &OutputSettings, stdout: BorrowedFd<'_>) -> Result<Self, StartError> {
-        let mut starting = Starting::new(settings);
-        let stdout_reader = Arc::<Reader>::default();
+        let mut outputs = Self {
+            settings: OutputSettings::default(),
+            stdout: stdout.try_clone_to_owned().map_err(StartError::Stdout)?,
+            queues: Vec::new(),
+            retired: Vec::new(),
+            watchlist: Arc::default(),
+            direct: None,
+            stdout_reader: Arc::default(),
+            alarm: Arc::default(),
+        };
+        outputs.change(settings)?;
+        Ok(outputs)
+    }
+
+    /// Goes over to other settings. Outputs whose settings stay keep their queues and connections; those that change
+    /// or go deliver what they have, within the time to stop. After an error everything is as it was.
+    pub fn change(&mut self, settings: &OutputSettings) -> Result<(), StartError> {
+        let old = &self.settings;
+        let queues_alike = old.queue_capacity == settings.queue_capacity && old.overflow == settings.overflow;
+        let alike = queues_alike && old.buffered == settings.buffered;
+        let mut starting = Starting::new(settings, Arc::clone(&self.alarm));
+        let mut kept = Vec::new();
+        let mut keep = |name: &'static str, stays: bool| {
+            let queue = self.queues.iter().find(|queue| queue.name() == name && stays);
+            kept.extend(queue.cloned());
+            queue.is_some()
+        };
         // Falco's order of delivery, as far as parallel outputs have one; standard output first, for its short cut.
-        let mut direct = None;
-        if settings.stdout {
-            let another = || stdout.try_clone_to_owned().map_err(StartError::Stdout);
+        let (mut direct, mut reader) = (None, None);
+        if settings.stdout && !keep(STDOUT, alike && old.stdout) {
+            let another = || self.stdout.try_clone().map_err(StartError::Stdout);
             if !settings.buffered {
                 direct = Direct::new(another()?);
             }
+            let stdout_reader = Arc::<Reader>::default();
             let sink = StdoutSink::new(another()?, settings.buffered, Arc::clone(&stdout_reader));
             starting.simple(STDOUT, sink)?;
+            reader = Some(stdout_reader);
         }
-        if let Some(file) = &settings.file {
+        if let Some(file) = &settings.file
+            && !keep("file", alike && old.file == settings.file)
+        {
             let sink = FileOutput::new(file.path.clone(), file.keep_alive).buffered(settings.buffered);
             starting.simple("file", sink)?;
         }
-        if let Some(syslog) = &settings.syslog {
+        if let Some(syslog) = &settings.syslog
+            && !keep("syslog", queues_alike && old.syslog == settings.syslog)
+        {
             starting.simple("syslog", Syslog::new(syslog.clone()))?;
         }
-        if let Some(program) = &settings.program {
+        if let Some(program) = &settings.program
+            && !keep("program", queues_alike && old.program == settings.program)
+        {
             starting.simple("program", Program::new(program.clone()))?;
         }
-        if let Some(http) = &settings.http {
-            let http = Http::new(http)?;
-            starting.thread("http", move |queue| http.run(queue))?;
+        if let Some(http) = &settings.http
+            && !keep("http", queues_alike && old.http == settings.http)
+        {
+            let (mut http, spool) = self.start_http(http)?;
+            starting.thread("http", move |queue| {
+                if let Some(spool) = spool {
+                    http.inherit(&spool, queue);
+                }
+                http.run(queue);
+            })?;
         }
-        starting.watchdog(settings.timeout)?;
-        let queues = std::mem::take(&mut starting.outputs);
-        Ok(Self { queues, direct, stdout_reader, alarm: Arc::clone(&starting.alarm) })
+        let started = std::mem::take(&mut starting.outputs);
+        drop(starting);
+        self.adopt(settings, kept, started);
+        if let Some(reader) = reader {
+            (self.direct, self.stdout_reader) = (direct, reader);
+        } else if !settings.stdout {
+            self.direct = None;
+        }
+        self.watch()
+    }
+
+    /// Of two that use one spool the first must let go of it before the other can have it. Until then the other holds
+    /// its lines in memory.
+    fn start_http(&self, settings: &HttpSettings) -> Result<(Http, Option<SpoolSettings>), StartError> {
+        let folder = |http: &HttpSettings| http.spool.as_ref().map(|spool| spool.folder.clone());
+        let old = self.settings.http.as_ref().and_then(folder);
+        if old.is_some() && old == folder(settings) {
+            let without = Http::new(&HttpSettings { spool: None, ..settings.clone() })?;
+            return Ok((without, settings.spool.clone()));
+        }
+        Ok((Http::new(settings)?, None))
+    }
+
+    /// Takes over what was kept and started, in the order of delivery; the rest of the old ones retire.
+    fn adopt(&mut self, settings: &OutputSettings, kept: Vec<Arc<Queue>>, started: Vec<Arc<Queue>>) {
+        let mut queues: Vec<Arc<Queue>> = kept.into_iter().chain(started).collect();
+        queues.sort_by_key(|queue| ORDER.iter().position(|name| *name == queue.name()));
+        let old = std::mem::replace(&mut self.queues, queues);
+        let deadline = Instant::now() + self.settings.timeout;
+        for queue in old {
+            if !self.queues.iter().any(|kept| Arc::ptr_eq(kept, &queue)) {
+                queue.stop(deadline);
+                self.retired.push(queue);
+            }
+        }
+        self.settings = settings.clone();
+    }
+
+    fn watch(&self) -> Result<(), StartError> {
+        let first = self.watchlist.set(self.queues.clone(), self.settings.timeout);
+        if !first {
+            return Ok(());
+        }
+        let (alarm, list) = (Arc::clone(&self.alarm), Arc::clone(&self.watchlist));
+        spawn("watchdog", move || watchdog::watch(&alarm, &list))
     }
 
     /// Hands a line to all outputs. Never blocks; what finds no room is counted.
@@ -125,7 +215,7 @@ impl Outputs {
             output.stop(deadline);
         }
         let mut flushed = Flushed { dropped: 0, spooled: 0 };
-        for output in &self.queues {
+        for output in self.queues.iter().chain(&self.retired) {
             output.wait_for_end(deadline);
             let counters = output.counters();
             flushed.dropped += counters.dropped_timeout;
@@ -134,9 +224,13 @@ impl Outputs {
         flushed
     }
 
-    /// Name and counters of each output.
+    /// Name and counters of each output, those of outputs that it has replaced included.
     pub fn counters(&self) -> impl Iterator<Item = (&'static str, OutputCounters)> + '_ {
-        self.queues.iter().map(|queue| (queue.name(), queue.counters()))
+        ORDER.iter().filter_map(|name| {
+            let all = self.retired.iter().chain(&self.queues);
+            let counters = all.filter(|queue| queue.name() == *name).map(|queue| queue.counters());
+            Some((*name, counters.reduce(OutputCounters::and)?))
+        })
     }
 
     /// Whoever read standard output has closed it.
@@ -161,7 +255,7 @@ impl Drop for Outputs {
     /// Without a flush before, what waits is lost, but no thread stays.
     fn drop(&mut self) {
         let now = Instant::now();
-        for output in &self.queues {
+        for output in self.queues.iter().chain(&self.retired) {
             output.stop_now(now);
         }
         self.alarm.end();
@@ -176,8 +270,8 @@ struct Starting<'a> {
 }
 
 impl<'a> Starting<'a> {
-    fn new(settings: &'a OutputSettings) -> Self {
-        Self { settings, outputs: Vec::new(), alarm: Arc::default() }
+    fn new(settings: &'a OutputSettings, alarm: Arc<Alarm>) -> Self {
+        Self { settings, outputs: Vec::new(), alarm }
     }
 
     fn simple(&mut self, name: &'static str, mut sink: impl Sink + 'static) -> Result<(), StartError> {
@@ -198,15 +292,6 @@ impl<'a> Starting<'a> {
         spawn(name, move || body(&theirs))?;
         self.outputs.push(queue);
         Ok(())
-    }
-
-    fn watchdog(&self, timeout: Duration) -> Result<(), StartError> {
-        if self.outputs.is_empty() {
-            return Ok(());
-        }
-        let queues = self.outputs.clone();
-        let alarm = Arc::clone(&self.alarm);
-        spawn("watchdog", move || watchdog::watch(&alarm, &queues, timeout))
     }
 }
 

@@ -29,9 +29,12 @@ use super::{
     line::Line,
     outage::Outage,
     queue::{Next, Outcome, Queue},
-    settings::HttpSettings,
+    settings::{HttpSettings, SpoolSettings},
     spool::{Appended, Spool, SpoolError},
 };
+
+/// Between two tries to open a spool that is still in use.
+const INHERIT_WAIT: Duration = Duration::from_millis(20);
 
 /// Why the http output cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +80,20 @@ impl Http {
             spool_outage: Outage::new("http spool"),
             rejections: Outage::new("http receiver"),
         })
+    }
+
+    /// Takes over the spool of the output that this one replaces, as soon as that has ended.
+    pub(super) fn inherit(&mut self, spool: &SpoolSettings, queue: &Queue) {
+        while queue.pause(INHERIT_WAIT) {
+            match Spool::open(spool) {
+                Ok(spool) => {
+                    self.spool = Some(spool);
+                    return;
+                }
+                Err(SpoolError::InUse(_)) => {}
+                Err(error) => return self.spool_outage.error(&error, "alerts wait in memory"),
+            }
+        }
     }
 
     /// The body of the thread.

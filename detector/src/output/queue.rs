@@ -34,6 +34,25 @@ pub struct OutputCounters {
     pub spooled_at_start: u64,
 }
 
+impl OutputCounters {
+    /// Both together: an output, and the one that has replaced it and inherited its spool.
+    #[must_use]
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self {
+            taken: self.taken + other.taken,
+            delivered: self.delivered + other.delivered,
+            failed: self.failed + other.failed,
+            rejected: self.rejected + other.rejected,
+            dropped_overflow: self.dropped_overflow + other.dropped_overflow,
+            dropped_timeout: self.dropped_timeout + other.dropped_timeout,
+            retried: self.retried + other.retried,
+            queue_depth: self.queue_depth + other.queue_depth,
+            spooled: other.spooled,
+            spooled_at_start: self.spooled_at_start,
+        }
+    }
+}
+
 /// How a line ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {

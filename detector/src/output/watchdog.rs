@@ -53,10 +53,42 @@ impl Alarm {
     }
 }
 
+/// The outputs that are watched now. They change when the agent is set anew.
+#[derive(Default)]
+pub(super) struct Watchlist {
+    now: Mutex<Option<(Vec<Arc<Queue>>, Duration)>>,
+}
+
+impl Watchlist {
+    /// The answer is whether these are the first: then there is no watchdog yet.
+    pub(super) fn set(&self, queues: Vec<Arc<Queue>>, timeout: Duration) -> bool {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = now.is_none() && !queues.is_empty();
+        if first || now.is_some() {
+            *now = Some((queues, timeout));
+        }
+        first
+    }
+
+    /// Brings `watched` up to date; the answer is the time that an output may take.
+    fn look(&self, watched: &mut Vec<Watched>) -> Duration {
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((queues, timeout)) = &*now else { return Duration::MAX };
+        watched.retain(|one| queues.iter().any(|queue| Arc::ptr_eq(queue, &one.queue)));
+        for queue in queues {
+            if !watched.iter().any(|one| Arc::ptr_eq(queue, &one.queue)) {
+                watched.push(Watched::new(Arc::clone(queue)));
+            }
+        }
+        *timeout
+    }
+}
+
 /// The body of the watchdog's thread.
-pub(super) fn watch(alarm: &Alarm, queues: &[Arc<Queue>], timeout: Duration) {
-    let mut watched: Vec<Watched> = queues.iter().map(|queue| Watched::new(Arc::clone(queue))).collect();
+pub(super) fn watch(alarm: &Alarm, list: &Watchlist) {
+    let mut watched = Vec::new();
     while alarm.wait() {
+        let timeout = list.look(&mut watched);
         // Disarmed before looking: an output that starts now arms it again.
         alarm.armed.store(false, Ordering::Release);
         let mut working = false;

@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{kernel::KernelError, output::StartError, recording::RecordingError, rules::RulesError};
+use crate::{
+    kernel::KernelError, output::StartError, recording::RecordingError, rules::RulesError,
+    telemetry::web::WebError,
+};
 
 /// Why the agent cannot run, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +36,12 @@ pub enum PipelineError {
     /// The recording cannot be written.
     #[error("cannot write the recording: {0}")]
     Recording(#[source] RecordingError),
+    /// The web server.
+    #[error(transparent)]
+    Web(#[from] WebError),
+    /// Execs were lost, and `syscall_event_drops.actions` has `exit`.
+    #[error("execs were lost, and syscall_event_drops.actions says to exit; the log says how many")]
+    Lost,
     /// Standard output.
     #[error(
         "whoever read standard output has closed it, and it is the only output; alerts would be lost, so the agent \

@@ -1,6 +1,6 @@
 //! From record to lines: what a running agent and a replay have in common.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use log::warn;
 
@@ -8,10 +8,11 @@ use crate::{
     alert::Alert,
     decode::decode_reusing,
     event::{BootClock, ExecEvent, HostFacts, StreamPosition},
-    format::{JsonOptions, TimeFormat, json, text},
+    format::{InternalAlert, JsonOptions, TimeFormat, internal_json, json, text},
     output::Line,
     rules::Engine,
     settings::Settings,
+    telemetry::RuleFigures,
 };
 
 /// How lines are written.
@@ -34,6 +35,8 @@ pub struct Judge {
     host: Arc<HostFacts>,
     position: StreamPosition,
     engine: Engine,
+    /// By the rule's name.
+    matches: BTreeMap<String, RuleFigures>,
     /// Records seen.
     pub records: u64,
     /// Alerts made.
@@ -54,6 +57,7 @@ impl Judge {
             }),
             position: StreamPosition::default(),
             engine,
+            matches: BTreeMap::new(),
             records: 0,
             alerts: 0,
             undecodable: 0,
@@ -86,10 +90,61 @@ impl Judge {
 
     /// The lines of an event.
     pub fn lines(&mut self, event: &ExecEvent) -> Vec<Line> {
-        let mut lines = Vec::new();
-        self.engine.evaluate(event, |alert| lines.push(self.line(&alert)));
-        self.alerts += lines.len() as u64;
-        lines
+        let mut alerts = Vec::new();
+        self.engine.evaluate(event, |alert| alerts.push(alert));
+        self.alerts += alerts.len() as u64;
+        for alert in &alerts {
+            self.count(alert);
+        }
+        alerts.iter().map(|alert| self.line(alert)).collect()
+    }
+
+    fn count(&mut self, alert: &Alert) {
+        let rule = &alert.rule;
+        if let Some(figures) = self.matches.get_mut(&rule.name) {
+            figures.alerts += 1;
+            return;
+        }
+        let figures = RuleFigures {
+            name: rule.name.clone(),
+            priority: rule.priority as u8,
+            source: rule.source.clone(),
+            tags: rule.tags.clone(),
+            alerts: 1,
+        };
+        self.matches.insert(rule.name.clone(), figures);
+    }
+
+    /// Goes over to other rules and another layout; what was counted stays.
+    pub(super) fn change(&mut self, settings: &Settings, engine: Engine) {
+        self.layout = Layout::of(settings);
+        self.engine = engine;
+        self.host = Arc::new(HostFacts {
+            hostname: self.host.hostname.clone(),
+            static_fields: settings.rules.additions.static_fields.clone(),
+        });
+    }
+
+    /// Alerts by rule.
+    pub(super) fn matches(&self) -> Vec<RuleFigures> {
+        self.matches.values().cloned().collect()
+    }
+
+    /// The name that lines have.
+    pub(super) fn hostname(&self) -> &str {
+        &self.host.hostname
+    }
+
+    /// The line of a message about the agent itself.
+    pub(super) fn internal_line(&self, alert: &InternalAlert) -> Line {
+        let is_json = self.layout.json.is_some();
+        let text = if is_json {
+            internal_json(alert, &self.host.hostname)
+        } else {
+            // As with Falco, local time whatever is set.
+            alert.text(TimeFormat::Local)
+        };
+        Line::new(text, alert.priority as u8, is_json)
     }
 
     fn line(&self, alert: &Alert) -> Line {

@@ -2,13 +2,15 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use detector_common::counters::Counter;
 use log::info;
 
 use super::{PipelineError, judge::Judge, record_keeper::RecordKeeper};
 use crate::{
     enrich::{EnrichConfig, Enricher},
     event::{BootClock, ExecEvent},
-    kernel::{Host, RingReader},
+    format::InternalAlert,
+    kernel::{Host, Loss, RingReader},
     output::{Line, OutputCounters, Outputs},
     rules::Engine,
     settings::Settings,
@@ -84,15 +86,52 @@ impl Stages {
     }
 
     /// Lines that some output has lost.
-    pub(super) fn undelivered(&self) -> u64 {
+    fn undelivered(&self) -> u64 {
         let lost = |counters: OutputCounters| {
             counters.failed + counters.rejected + counters.dropped_overflow + counters.dropped_timeout
         };
         self.outputs.counters().map(|(_, counters)| lost(counters)).sum()
     }
 
-    /// A line in the log for each output.
-    pub(super) fn report_outputs(&self) {
+    /// Goes over to other rules and another layout of lines. Outputs are changed by themselves.
+    pub(super) fn change(&mut self, settings: &Settings, engine: Engine) {
+        self.enricher.want_ancestors(engine.reads_ancestors(), engine.reads_ancestor_environments());
+        self.judge.change(settings, engine);
+    }
+
+    /// A message about the agent itself, to all outputs.
+    pub(super) fn tell(&self, alert: &InternalAlert) {
+        self.send(self.judge.internal_line(alert));
+    }
+
+    /// When the host started, nanoseconds since the epoch.
+    pub(super) const fn booted_ns(&self) -> u64 {
+        self.clock.boot_at_ns
+    }
+
+    /// The last words: what came, and what became of it.
+    pub(super) fn report(&self, loss: &Loss, missed: Option<u64>) {
+        let reasons: Vec<String> =
+            Counter::ALL.iter().map(|counter| format!("{}={}", counter.name(), loss.of(*counter))).collect();
+        let enriched = self.enricher.stats();
+        let partial: Vec<String> =
+            enriched.partial.iter().map(|(reason, count)| format!("{reason}={count}")).collect();
+        info!(
+            "metadata: {} complete, {} partial ({}), {} events waited, in vain for users: {}, \
+             for ancestors: {}; {} lookups refused, {} files of users unreadable; engines told {} events, {} of \
+             them without room, {} streams broken",
+            enriched.complete,
+            enriched.partial.values().sum::<u64>(),
+            partial.join(" "),
+            enriched.held,
+            enriched.users_late,
+            enriched.ancestors_late,
+            enriched.refused,
+            enriched.users_unreadable,
+            enriched.engine_events,
+            enriched.engine_events_refused,
+            enriched.engine_streams_broken
+        );
         for (name, counters) in self.outputs.counters() {
             info!(
                 "output {name}: {} taken, {} delivered, {} failed, {} rejected, {} dropped (full), {} dropped (at the \
@@ -107,6 +146,16 @@ impl Stages {
                 counters.spooled
             );
         }
+        info!(
+            "stopped: {} records, {} alerts, {} undecodable, {} undelivered, lost={} ({} recursion_misses={})",
+            self.judge.records,
+            self.judge.alerts,
+            self.judge.undecodable,
+            self.undelivered(),
+            loss.lost() + missed.unwrap_or(0),
+            reasons.join(" "),
+            missed.map_or_else(|| "unknown".to_owned(), |missed| missed.to_string())
+        );
     }
 }
 

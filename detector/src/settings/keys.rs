@@ -10,8 +10,12 @@ pub(super) enum Takes {
     Number,
     /// Text.
     Text,
+    /// A number with a fraction.
+    Fraction,
     /// `250ms`, `10s`, `1h 30m`.
     Duration,
+    /// The same, or a whole number of milliseconds.
+    Interval,
     /// Bytes, or `64 MiB`.
     Size,
     /// One of these.
@@ -40,11 +44,15 @@ const fn key(path: &'static str, takes: Takes, about: &'static str) -> Key {
 pub(super) const PRIORITIES: &[&str] =
     &["emergency", "alert", "critical", "error", "warning", "notice", "informational", "info", "debug"];
 
-use Takes::{Bool, Duration, Number, Size, Structure, Text, Texts, Word};
+use Takes::{Bool, Duration, Fraction, Interval, Number, Size, Structure, Text, Texts, Word};
 
 /// Keys that this program acts on, sorted.
 pub(super) const KNOWN: &[Key] = &[
-    key("append_output", Structure, "what is added to the outputs of rules: match, extra_output, extra_fields, suggested_output"),
+    key(
+        "append_output",
+        Structure,
+        "what is added to the outputs of rules: match, extra_output, extra_fields, suggested_output",
+    ),
     key("buffered_outputs", Bool, "stdout, and the file with keep_alive, wait until a buffer is full"),
     key(
         "config_files",
@@ -90,6 +98,20 @@ pub(super) const KNOWN: &[Key] = &[
     key("log_level", Word(LOG_LEVELS), "the least severe message that is logged"),
     key("log_stderr", Bool, "the log goes to standard error"),
     key("log_syslog", Bool, "the log goes to the system's log"),
+    key("metrics.convert_memory_to_mb", Bool, "accepted, without effect: memory is in bytes"),
+    key("metrics.enabled", Bool, "figures of the agent are told"),
+    key("metrics.include_empty_values", Bool, "snapshots have figures that are 0"),
+    key("metrics.interval", Interval, "time between two snapshots"),
+    key("metrics.jemalloc_stats_enabled", Bool, "accepted, without effect"),
+    key("metrics.kernel_event_counters_enabled", Bool, "accepted: always on"),
+    key("metrics.kernel_event_counters_per_cpu_enabled", Bool, "accepted, without effect"),
+    key("metrics.libbpf_stats_enabled", Bool, "accepted: told whenever the kernel keeps them"),
+    key("metrics.output_file", Text, "snapshots are appended to this file"),
+    key("metrics.output_rule", Bool, "snapshots go to the outputs"),
+    key("metrics.plugins_metrics_enabled", Bool, "accepted, without effect"),
+    key("metrics.resource_utilization_enabled", Bool, "accepted: always on"),
+    key("metrics.rules_counters_enabled", Bool, "accepted: always on"),
+    key("metrics.state_counters_enabled", Bool, "accepted, without effect"),
     key("output_style", Word(STYLES), "output of rules as Falco 0.41 and later, or as before"),
     key(
         "output_timeout",
@@ -109,10 +131,29 @@ pub(super) const KNOWN: &[Key] = &[
     key("rules_files", Texts, "rule files, and folders of rule files; none = the rules that are built in"),
     key("static_fields", Structure, "names with texts that all alerts have"),
     key("stdout_output.enabled", Bool, "alerts go to standard output"),
+    key("syscall_event_drops.actions", Texts, "what is done when execs are lost: ignore, log, alert, exit"),
+    key("syscall_event_drops.max_burst", Fraction, "reports of losses in a row"),
+    key("syscall_event_drops.rate", Fraction, "reports of losses for each second, in the long run"),
+    key("syscall_event_drops.simulate_drops", Bool, "each second looks as if one exec was lost"),
+    key(
+        "syscall_event_drops.threshold",
+        Fraction,
+        "lost part of the execs of a second that is not worth a report",
+    ),
     key("syslog_output.enabled", Bool, "alerts go to the system's log"),
     key("time_format_iso_8601", Bool, "times in UTC with their date"),
+    key("watch_config_files", Bool, "rules and configuration are loaded anew when their files change"),
+    key("webserver.enabled", Bool, "health, versions and metrics over http"),
+    key("webserver.k8s_healthz_endpoint", Text, "path of the answer about the agent's health"),
+    key("webserver.listen_address", Text, "IP address to listen at"),
+    key("webserver.listen_port", Number, "port to listen at"),
+    key("webserver.prometheus_metrics_enabled", Bool, "/metrics is answered, if metrics.enabled"),
+    key("webserver.ssl_certificate", Text, "PEM file with key and certificate"),
+    key("webserver.ssl_enabled", Bool, "https instead of http"),
+    key("webserver.threadiness", Number, "accepted, without effect: one thread is enough"),
 ];
 
+pub(super) const LOSS_ACTIONS: &[&str] = &["ignore", "log", "alert", "exit"];
 pub(super) const OVERFLOW: &[&str] = &["drop_newest", "drop_oldest"];
 pub(super) const STYLES: &[&str] = &["current", "classic"];
 pub(super) const MATCHING: &[&str] = &["first", "all"];
@@ -132,15 +173,11 @@ pub(super) const IGNORED: &[&str] = &[
     "grpc",
     "grpc_output",
     "load_plugins",
-    "metrics",
     "plugins",
     "plugins_hostinfo",
     "syscall_buf_size_preset",
     "syscall_drop_failed_exit",
-    "syscall_event_drops",
     "syscall_event_timeouts",
-    "watch_config_files",
-    "webserver",
 ];
 
 #[cfg(test)]

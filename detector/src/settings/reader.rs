@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use log::LevelFilter;
 
-use super::{Settings, additions, keys, other_keys::other_keys, outputs, values::Values};
+use super::{Settings, additions, keys, observation, other_keys::other_keys, outputs, values::Values};
 use crate::{
     alert::Priority,
     config::{Kind, Tree},
@@ -65,6 +65,14 @@ pub enum SettingError {
         /// The key that is missing.
         key: String,
     },
+    /// Not an IP address.
+    #[error("{place}: `webserver.listen_address` takes an IP address, not `{found}`")]
+    Address {
+        /// Where.
+        place: Arc<str>,
+        /// What stands there.
+        found: String,
+    },
     /// A spool that would hold next to nothing.
     #[error("{place}: a spool of {bytes} bytes is too small; the least is {least}")]
     SmallSpool {
@@ -86,6 +94,7 @@ impl SettingError {
             | Self::Word { place, .. }
             | Self::BothRulesFiles { place }
             | Self::Needed { place, .. }
+            | Self::Address { place, .. }
             | Self::SmallSpool { place, .. } => Some(place),
             Self::NoOutput => None,
         }
@@ -93,7 +102,7 @@ impl SettingError {
 }
 
 /// Settings and what is worth saying about them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settled {
     /// The settings.
     pub settings: Settings,
@@ -120,6 +129,7 @@ fn settings(values: &mut Values<'_>) -> Settings {
     json.output = values.bool("json_include_output_property", json.output);
     json.output_fields = values.bool("json_include_output_fields_property", json.output_fields);
     json.tags = values.bool("json_include_tags_property", json.tags);
+    let metrics = observation::metrics(values);
     let iso = values.bool("time_format_iso_8601", false);
     Settings {
         rules: rules(values),
@@ -130,6 +140,10 @@ fn settings(values: &mut Values<'_>) -> Settings {
         kernel_log: values.bool("kernel_log", false),
         record_to: values.text("record_to").map(PathBuf::from),
         outputs: outputs::read(values),
+        watch_config_files: values.bool("watch_config_files", true),
+        webserver: observation::webserver(values, metrics.is_some()),
+        metrics,
+        losses: observation::losses(values),
     }
 }
 

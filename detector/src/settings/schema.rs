@@ -48,6 +48,8 @@ fn of(key: &Key) -> Value {
         Takes::Bool => json!({ "type": "boolean" }),
         Takes::Number => json!({ "type": "integer", "minimum": 0 }),
         Takes::Text => json!({ "type": ["string", "null"] }),
+        Takes::Fraction => json!({ "type": "number", "minimum": 0 }),
+        Takes::Interval => json!({ "type": ["integer", "string"], "examples": ["15m", "1h 30m"] }),
         Takes::Duration => json!({ "type": "string", "examples": ["250ms", "10s", "1h 30m"] }),
         Takes::Size => json!({ "type": ["integer", "string"], "examples": [67_108_864, "64 MiB"] }),
         // Words are read without regard to case; a schema can only list one spelling.

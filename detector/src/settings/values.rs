@@ -93,6 +93,22 @@ impl<'a> Values<'a> {
         self.parsed(path, wanted, |text| humantime::parse_duration(text).ok()).unwrap_or(default)
     }
 
+    /// As [`Self::duration`], or a whole number of milliseconds.
+    pub(super) fn interval(&mut self, path: &str, default: Duration) -> Duration {
+        let either = |text: &str| {
+            let whole = text.parse().ok().map(Duration::from_millis);
+            whole.or_else(|| humantime::parse_duration(text).ok())
+        };
+        self.parsed(path, "a time, for example 15m, 1h 30m or 1000 (milliseconds)", either).unwrap_or(default)
+    }
+
+    /// A number of at least 0 with a fraction.
+    pub(super) fn fraction(&mut self, path: &str, default: f64) -> f64 {
+        let parse =
+            |text: &str| text.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
+        self.parsed(path, "a number of at least 0", parse).unwrap_or(default)
+    }
+
     /// Bytes.
     pub(super) fn size(&mut self, path: &str, default: u64) -> u64 {
         self.parsed(path, "a number of bytes, for example 67108864 or 64 MiB", bytes).unwrap_or(default)

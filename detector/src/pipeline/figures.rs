@@ -1,0 +1,56 @@
+//! The figures of the running agent, gathered from all stages when somebody asks.
+
+use detector_common::counters::Counter;
+
+use super::{Agent, now_ns};
+use crate::{
+    output::OutputCounters,
+    telemetry::{Figures, OutputFigures},
+};
+
+pub(super) fn of(agent: &Agent) -> Figures {
+    let loss = agent.counters.read();
+    let enriched = agent.stages.enricher.stats();
+    let judge = &agent.stages.judge;
+    Figures {
+        version: env!("CARGO_PKG_VERSION"),
+        kernel_release: agent.host.kernel_release.clone(),
+        hostname: judge.hostname().to_owned(),
+        now_ns: now_ns(),
+        started_ns: agent.started_ns,
+        loaded_ns: agent.loaded_ns,
+        booted_ns: agent.stages.booted_ns(),
+        records: judge.records,
+        undecodable: judge.undecodable,
+        rules: judge.matches(),
+        sent: loss.of(Counter::Sent),
+        ring_full: loss.of(Counter::RingFull),
+        kernel: Counter::ALL.iter().map(|counter| (counter.name(), loss.of(*counter))).collect(),
+        lost: agent.lost(&loss),
+        bpf: agent.kernel.run_statistics(),
+        outputs: agent.stages.outputs.counters().map(|(name, counters)| output(name, &counters)).collect(),
+        metadata_complete: enriched.complete,
+        metadata_partial: enriched.partial.into_iter().collect(),
+        waiting: agent.stages.enricher.waiting() as u64,
+        reloads: agent.reloads,
+        selftest: agent.health.snapshot(),
+    }
+}
+
+fn output(name: &'static str, counters: &OutputCounters) -> OutputFigures {
+    OutputFigures {
+        name,
+        outcomes: vec![
+            ("taken", counters.taken),
+            ("delivered", counters.delivered),
+            ("failed", counters.failed),
+            ("rejected", counters.rejected),
+            ("dropped_overflow", counters.dropped_overflow),
+            ("dropped_timeout", counters.dropped_timeout),
+        ],
+        overflowed: counters.dropped_overflow,
+        retries: counters.retried,
+        depth: counters.queue_depth,
+        spooled: counters.spooled,
+    }
+}
