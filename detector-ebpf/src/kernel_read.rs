@@ -101,39 +101,31 @@ impl<const N: usize> Block<N> {
         if copy(&mut self.bytes, base, from) { Ok(()) } else { Err(Fault::Read) }
     }
 
-    /// The member of type `T` at `offset` of the struct; `from` is as given to [`Self::fill`], where the verifier can see
-    /// that it is a constant.
+    /// The pointer at `offset` of the struct; null also where there is none. `from` is as given to [`Self::fill`], where
+    /// the verifier can see that it is a constant. No `Result`: LLVM leaves the value of an error undefined, and moves
+    /// it about where the verifier does not allow that.
     #[inline(always)]
-    pub(crate) fn get<T: Copy>(&self, from: u32, offset: u32) -> Result<T, Fault> {
+    pub(crate) fn address(&self, from: u32, offset: u32) -> Address {
+        let mut address: Address = core::ptr::null();
+        self.copy(&mut address, from, offset);
+        address
+    }
+
+    /// Copies the member of type `T` at `offset` into the record.
+    #[inline(always)]
+    pub(crate) fn copy<T: Copy>(&self, destination: &mut T, from: u32, offset: u32) -> bool {
         if offset == ABSENT {
-            return Err(Fault::Absent);
+            return false;
         }
         let at = offset.wrapping_sub(from) as usize;
         if at > size_of::<[u64; N]>() - size_of::<T>() {
-            return read(self.base, offset);
+            return copy(destination, self.base, offset);
         }
         // SAFETY: within the bytes, just checked; members of structs are aligned, and so is `from`. Volatile, or it would
         // become a load of each single byte.
-        Ok(unsafe { core::ptr::read_volatile(self.bytes.as_ptr().cast::<u8>().add(at).cast::<T>()) })
-    }
-
-    /// As [`Self::get`], a pointer; null is a [`Fault`].
-    #[inline(always)]
-    pub(crate) fn follow(&self, from: u32, offset: u32) -> Result<Address, Fault> {
-        let pointer: Address = self.get(from, offset)?;
-        if pointer.is_null() { Err(Fault::Read) } else { Ok(pointer) }
-    }
-
-    /// Copies a member into the record; it stays as it is where there is none.
-    #[inline(always)]
-    pub(crate) fn copy<T: Copy>(&self, destination: &mut T, from: u32, offset: u32) -> bool {
-        match self.get(from, offset) {
-            Ok(value) => {
-                *destination = value;
-                true
-            }
-            Err(_) => false,
-        }
+        *destination =
+            unsafe { core::ptr::read_volatile(self.bytes.as_ptr().cast::<u8>().add(at).cast::<T>()) };
+        true
     }
 }
 

@@ -1,6 +1,7 @@
 //! The in-kernel side: judges every exec at `sched_process_exec` from the inode being executed, and sends a record
 //! of what the loaded rules can want. Nothing else enters the ring buffer.
 #![no_std]
+#![feature(asm_experimental_arch)]
 #![no_main]
 
 mod capture;

@@ -21,11 +21,14 @@ pub(crate) fn kind(number: u64) -> Option<SectionKind> {
 /// Room for `N` more bytes at the cursor, if there is.
 #[inline(always)]
 pub(crate) fn room<const N: usize>(scratch: &mut Scratch) -> Option<*mut u8> {
-    let used = scratch.work.used as usize;
+    let mut used = scratch.work.used as usize;
     // The comparison is what bounds the pointer for the verifier.
     if used > TAIL_BYTES - N {
         return None;
     }
+    // SAFETY: no instruction. It holds the addition below back until after the comparison: LLVM likes to add first, and
+    // then the verifier knows no bound.
+    unsafe { core::arch::asm!("/* {0} */", inout(reg) used, options(nomem, nostack, preserves_flags)) };
     // SAFETY: used + N is within the tail, just checked.
     Some(unsafe { scratch.tail.as_mut_ptr().add(used) })
 }

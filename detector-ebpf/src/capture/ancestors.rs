@@ -1,6 +1,6 @@
 //! The chain of ancestors, race-free: in user space the parent may be gone and its pid may be somebody else's.
 
-use core::{mem::size_of, ptr::null};
+use core::mem::size_of;
 
 use detector_common::{
     limits::{ANCESTORS, TAIL_BYTES},
@@ -89,7 +89,8 @@ fn ancestor(slot: &mut Ancestor, work: &mut Work, index: usize) -> Result<bool, 
     let from = offset!(task_mm);
     work.task.fill(leader, from)?;
     let facts = &work.task;
-    slot.pid = facts.get(from, offset!(task_tgid))?;
+    slot.pid = 0;
+    facts.copy(&mut slot.pid, from, offset!(task_tgid));
     if slot.pid == 0 {
         return Ok(false);
     }
@@ -103,19 +104,22 @@ fn ancestor(slot: &mut Ancestor, work: &mut Work, index: usize) -> Result<bool, 
     slot.sid = 0;
     slot.pgid = 0;
     slot.euid = u32::MAX;
-    if let Ok(cred) = facts.follow(from, offset!(task_cred)) {
+    let cred = facts.address(from, offset!(task_cred));
+    if !cred.is_null() {
         copy(&mut slot.euid, cred, offset!(cred_euid));
     }
-    if let Ok(pid) = facts.follow(from, offset!(task_thread_pid)) {
+    let pid = facts.address(from, offset!(task_thread_pid));
+    if !pid.is_null() {
         innermost_id(&mut slot.vpid, pid);
     }
-    if let Ok(signal) = facts.follow(from, offset!(task_signal)) {
+    let signal = facts.address(from, offset!(task_signal));
+    if !signal.is_null() {
         outermost_id(&mut slot.sid, signal, offset!(signal_session));
         outermost_id(&mut slot.pgid, signal, offset!(signal_pgrp));
     }
     if let Some(kept) = work.leaders.get_mut(index) {
-        kept.mm = facts.get(from, offset!(task_mm))?;
-        kept.fs = facts.get(from, offset!(task_fs)).unwrap_or(null());
+        kept.mm = facts.address(from, offset!(task_mm));
+        kept.fs = facts.address(from, offset!(task_fs));
     }
     work.current = leader;
     Ok(true)

@@ -95,13 +95,16 @@ fn climb(scratch: &mut Scratch, kind: SectionKind) -> Result<(), Fault> {
         step += 1;
         let from = offset!(kernfs_parent);
         scratch.work.node.fill(scratch.work.current, from)?;
-        let parent: Address = scratch.work.node.get(from, from)?;
+        let parent = scratch.work.node.address(from, from);
         // The root has no parent, and its name is empty.
         if parent.is_null() {
             tail::close(scratch, kind, section_status::COMPLETE);
             return Ok(());
         }
-        let name = scratch.work.node.follow(from, offset!(kernfs_name))?;
+        let name = scratch.work.node.address(from, offset!(kernfs_name));
+        if name.is_null() {
+            return Err(Fault::Read);
+        }
         let Some(destination) = tail::room::<COMPONENT_BYTES>(scratch) else {
             tail::close(scratch, kind, section_status::TRUNCATED);
             return Ok(());

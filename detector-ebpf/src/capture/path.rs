@@ -167,8 +167,11 @@ fn climb(scratch: &mut Scratch, kind: SectionKind, steps: u64) -> Result<(), Fau
         }
         let from = offset!(dentry_parent);
         scratch.work.node.fill(dentry, from)?;
-        let name = scratch.work.node.follow(from, offset!(dentry_name))?;
-        let parent = scratch.work.node.follow(from, from)?;
+        let name = scratch.work.node.address(from, offset!(dentry_name));
+        let parent = scratch.work.node.address(from, from);
+        if name.is_null() || parent.is_null() {
+            return Err(Fault::Read);
+        }
         scratch.work.place.dentry = parent;
         let cut = tail::length(scratch, kind) > (PATH_BYTES - COMPONENT_BYTES) as u32;
         let Some(destination) = tail::room::<COMPONENT_BYTES>(scratch).filter(|_| !cut) else {
