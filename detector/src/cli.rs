@@ -32,6 +32,15 @@ pub struct Cli {
     #[arg(short = 'p', long = "print", value_name = "FORMAT", global = true)]
     pub print: Option<String>,
 
+    /// Read the kernel's types from this file of BTF instead of /sys/kernel/btf/vmlinux
+    #[arg(long = "btf", value_name = "FILE", global = true)]
+    pub btf: Option<PathBuf>,
+
+    /// When the kernel shows no BTF, look for its file in this folder, laid out as
+    /// DISTRIBUTION/VERSION/ARCHITECTURE/RELEASE.btf or .btf.tar.xz
+    #[arg(long = "btf-dir", value_name = "FOLDER", global = true)]
+    pub btf_dir: Option<PathBuf>,
+
     /// Write each alert at once instead of when buffers are full
     #[arg(short = 'U', long = "unbuffered")]
     pub unbuffered: bool,

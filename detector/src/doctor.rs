@@ -26,7 +26,7 @@ impl Diagnosis {
     /// Looks at the host and at the rules.
     #[must_use]
     pub fn make(settings: &Settings) -> Self {
-        Self::of(&Facts::look(), &kernel_filter(settings))
+        Self::of(&Facts::look(&settings.btf), &kernel_filter(settings))
     }
 
     /// Judges what was found. `filter` is what the rules make the kernel send, or why they do not load.

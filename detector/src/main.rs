@@ -86,6 +86,12 @@ fn configuration(cli: &Cli) -> anyhow::Result<(Configuration, Notes)> {
     if cli.verbose {
         settings.log.level = settings.log.level.max(log::LevelFilter::Debug);
     }
+    if cli.btf.is_some() {
+        settings.btf.file.clone_from(&cli.btf);
+    }
+    if cli.btf_dir.is_some() {
+        settings.btf.folder.clone_from(&cli.btf_dir);
+    }
     if cli.unbuffered {
         settings.outputs.buffered = false;
     }
@@ -149,7 +155,7 @@ fn run(cli: Cli, configuration: Configuration) -> anyhow::Result<()> {
         return diagnose(settings, *json);
     }
     if matches!(cli.command, Some(Command::Selftest)) {
-        return prove();
+        return prove(settings);
     }
     if cli.dry_run {
         pipeline::check(settings)?;
@@ -174,8 +180,8 @@ fn diagnose(settings: &Settings, json: bool) -> anyhow::Result<()> {
     if diagnosis.can_run { Ok(()) } else { bail!("the agent cannot run on this host as it is") }
 }
 
-fn prove() -> anyhow::Result<()> {
-    let report = selftest::run()?;
+fn prove(settings: &Settings) -> anyhow::Result<()> {
+    let report = selftest::run(&settings.btf)?;
     writeln!(std::io::stdout(), "{}", report.text())?;
     if report.passed() { Ok(()) } else { bail!("{}", report.faults().join("\nError: ")) }
 }

@@ -9,6 +9,7 @@ mod loss_watch;
 mod record_keeper;
 mod reload;
 mod replay;
+mod selftest;
 mod snapshots;
 mod stages;
 mod versions;
@@ -84,6 +85,7 @@ pub async fn run(
             Some(question) = questions.recv(), if web.is_some() => agent.answer(question),
             () = sleep_until(look_at.unwrap_or(stop_at)), if look_at.is_some() => agent.look_for_losses()?,
             () = sleep_until(snapshot_at.unwrap_or(stop_at)), if snapshot_at.is_some() => agent.take_snapshot(),
+            moment = agent.stages.selftest.next() => agent.go_on_with_selftest(moment),
             event = agent.stages.enricher.next(), if agent.stages.enricher.waiting() > 0 => {
                 agent.stages.judge(&event)?;
             }
@@ -91,6 +93,13 @@ pub async fn run(
             () = tokio::task::yield_now(), if more => {}
         }
         more = agent.take()?;
+        // Only when the ring is empty: each record of the test was in it before its file ran.
+        if !more {
+            agent.stages.selftest.ring_is_empty();
+            if agent.stages.selftest.is_over() {
+                agent.conclude_selftest();
+            }
+        }
     }
     // Nobody is told any more that all is well.
     drop(web);

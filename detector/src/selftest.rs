@@ -14,12 +14,12 @@ use std::{
 };
 
 use detector_common::settings::{FilterTerm, Settings as KernelSettings, predicate};
-pub use sandbox::play_in_sandbox;
+pub use sandbox::{Ran, Sandbox, play_in_sandbox};
 pub use verdict::{Report, VerdictCheck};
 
 use crate::{
     decode::decode,
-    kernel::{Host, Kernel, KernelError, LoadOptions, RingReader},
+    kernel::{Host, Kernel, KernelError, LoadOptions, RingReader, btf::BtfChoice},
 };
 
 /// How long the verdicts may take: a thousand times what they do. A limit for failures only.
@@ -46,23 +46,26 @@ pub enum SelftestError {
 /// Runs the test once. Blocks, and has a runtime of its own: inside another one, call it on a thread for blocking work.
 ///
 /// The current program is started once more with `selftest-sandbox`, for which it must call [`play_in_sandbox`].
-pub fn run() -> Result<Report, SelftestError> {
+pub fn run(btf: &BtfChoice) -> Result<Report, SelftestError> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(SelftestError::Runtime)?;
-    runtime.block_on(prove())
+    runtime.block_on(prove(btf))
 }
 
-async fn prove() -> Result<Report, SelftestError> {
+async fn prove(btf: &BtfChoice) -> Result<Report, SelftestError> {
     let begin = Instant::now();
-    let mut kernel =
-        Kernel::arm(&Host::look()?, &LoadOptions { settings: only_container_overlays(), kernel_log: false })?;
+    let options = LoadOptions { settings: only_container_overlays(), kernel_log: false };
+    let mut kernel = Kernel::arm(&Host::look()?.with_btf(btf), &options)?;
     let counters = kernel.take_counters()?;
     let mut ring = RingReader::new(kernel.take_ring()?)?;
     let arming = begin.elapsed();
 
     let begin = Instant::now();
-    let ran = sandbox::run()?;
-    let mut report = Report::expecting(&ran);
+    let sandbox = Sandbox::start()?;
+    // Its namespace may have the number that another test's had, of which records are here.
+    while ring.drain(BATCH, |_| ()) == BATCH {}
+    let ran = sandbox.run()?;
+    let mut report = Report::expecting(&ran, [true; 3]);
     let clock = Host::boot_clock();
     let take = |ring: &mut RingReader, report: &mut Report| {
         while ring.drain(BATCH, |record| match decode(record, clock, 0) {

@@ -9,7 +9,7 @@ mod reader;
 mod schema;
 mod values;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 pub use observation::{LossSettings, MetricsSettings};
 pub use reader::{SettingError, Settled, settle};
@@ -17,6 +17,7 @@ pub use schema::config_schema;
 
 use crate::{
     format::{JsonOptions, TimeFormat},
+    kernel::btf::BtfChoice,
     output::OutputSettings,
     rules::RuleChoice,
     telemetry::{logging::LogSettings, web::WebSettings},
@@ -47,6 +48,10 @@ pub struct Settings {
     pub losses: LossSettings,
     /// The debug log of the kernel side goes to stderr.
     pub kernel_log: bool,
+    /// Where the kernel's types are described, when not by the kernel.
+    pub btf: BtfChoice,
+    /// Time between two self-tests; zero = only at the start.
+    pub selftest_interval: Duration,
     /// Records are written to this file, for `detector replay`.
     pub record_to: Option<PathBuf>,
 }
@@ -65,6 +70,8 @@ impl Default for Settings {
             metrics: None,
             losses: LossSettings::default(),
             kernel_log: false,
+            btf: BtfChoice::default(),
+            selftest_interval: Duration::from_secs(600),
             record_to: None,
         }
     }

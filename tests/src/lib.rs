@@ -39,6 +39,7 @@ pub mod process;
 pub mod program_copy;
 pub mod runc;
 pub mod witness;
+pub mod wrong_btf;
 
 pub use agent::Agent;
 pub use alert::Alert;

@@ -7,8 +7,9 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use detector_tests::case::has_root;
+use detector_tests::host_overlay::HostOverlay;
 use detector_tests::process::{self, Finished};
-use detector_tests::{Agent, agent, program_copy};
+use detector_tests::{Agent, BareContainer, agent, marker, program_copy, wrong_btf};
 
 /// Where the test's own mounts come from: their name in the list of mounts.
 const MOUNT_SOURCE: &str = "detector-selftest";
@@ -118,4 +119,58 @@ fn an_overlay_that_cannot_be_made_is_named_as_the_cause() {
         }
     };
     fails(drop_sys_admin, &["cannot run the test files on an overlay", "mount namespace", "CAP_SYS_ADMIN"]);
+}
+
+/// The running agent proves itself, without a flag. Where overlay is a module, that is with the first container.
+#[test]
+fn a_running_agent_proves_its_own_hooks() {
+    if !has_root("a_running_agent_proves_its_own_hooks") {
+        return;
+    }
+    let agent = Agent::start();
+    let name = marker("proven");
+    let _ = BareContainer::new().sh(&format!("cp /bin/probe /tmp/{name}; /tmp/{name} exit")).ok();
+    let _ = agent.expect_one(&name);
+    agent.expect_log("self-test: passed");
+    agent.expect_quiet("merged/new");
+    agent.stop();
+}
+
+/// An agent that looks for the layer of an overlay's file in the wrong place, as on a kernel that nobody has seen, must
+/// not stay silent.
+#[test]
+fn an_agent_that_judges_wrongly_says_that_it_is_blind() {
+    if !has_root("an_agent_that_judges_wrongly_says_that_it_is_blind") {
+        return;
+    }
+    // So that the kernel knows overlay when the agent starts.
+    let _overlay = HostOverlay::mount();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("btf");
+    fs::write(&file, wrong_btf::with_larger_struct("inode", 8)).expect("a file of BTF");
+    let mut command = Command::new(agent::program());
+    command.args(["-M", "10", "-U", "-o", "json_output=true", "--btf"]).arg(&file);
+    let finished = process::run(command);
+    assert_eq!(finished.code(), 0, "{finished}");
+    let stdout = String::from_utf8_lossy(&finished.stdout).into_owned();
+    let blind: Vec<serde_json::Value> = stdout
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|line: &serde_json::Value| line["rule"] == "detector internal: blind")
+        .collect();
+    assert_eq!(blind.len(), 1, "{finished}");
+    let keys: Vec<&String> = blind[0].as_object().expect("an object").keys().collect();
+    assert_eq!(keys, ["hostname", "output", "output_fields", "priority", "rule", "source", "time"]);
+    assert_eq!((&blind[0]["priority"], &blind[0]["source"]), (&"Critical".into(), &"internal".into()));
+    let fields = &blind[0]["output_fields"];
+    assert_eq!(fields["detector.selftest_last_success"], "never", "{fields}");
+    let fault = fields["detector.fault"].as_str().expect("a text");
+    assert!(fault.contains("of origin `new`"), "{fault}");
+    assert!(finished.stderr.contains("the agent is blind"), "{finished}");
+
+    let mut command = Command::new(agent::program());
+    command.args(["selftest", "--btf"]).arg(&file);
+    let finished = process::run(command);
+    assert_eq!(finished.code(), 1, "{finished}");
+    assert!(finished.stderr.contains("where the kernel keeps the layer"), "{finished}");
 }

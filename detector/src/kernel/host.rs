@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::time::{ClockId, clock_gettime};
 
-use super::KernelError;
+use super::{KernelError, btf::BtfChoice};
 use crate::event::BootClock;
 
 /// The host as seen at start.
@@ -12,6 +12,8 @@ use crate::event::BootClock;
 pub struct Host {
     /// Kernel release, as `uname -r` says.
     pub kernel_release: String,
+    /// What describes the kernel's types.
+    pub btf: BtfChoice,
 }
 
 impl Host {
@@ -23,7 +25,13 @@ impl Host {
             source,
             remedy: "is /proc mounted?",
         })?;
-        Ok(Self { kernel_release: release.trim().to_owned() })
+        Ok(Self { kernel_release: release.trim().to_owned(), btf: BtfChoice::default() })
+    }
+
+    /// The same with BTF of the user's choice.
+    #[must_use]
+    pub fn with_btf(self, btf: &BtfChoice) -> Self {
+        Self { btf: btf.clone(), ..self }
     }
 
     /// The distance between the boot clock and the time of day, now.

@@ -22,7 +22,7 @@ use zerocopy::IntoBytes as _;
 use super::{
     Counters, Host, KernelError,
     bpf_call::{self, ProgramKind},
-    btf::{Btf, read_kernel_btf},
+    btf::Btf,
     live_settings::LiveSettings,
     object::{LoadedObject, PreemptionSwitch},
     offsets,
@@ -31,8 +31,6 @@ use super::{
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/detector-ebpf.o"));
 
-/// Where the running kernel describes its types.
-const KERNEL_BTF: &str = "/sys/kernel/btf/vmlinux";
 const TRACEPOINT: &std::ffi::CStr = c"sched_process_exec";
 /// What the kernel's BTF calls the type of that tracepoint.
 const TRACEPOINT_TYPE: &str = "btf_trace_sched_process_exec";
@@ -90,7 +88,7 @@ impl Kernel {
         if lockdown_forbids_reads() {
             return Err(KernelError::Lockdown);
         }
-        let bytes = read_kernel_btf(KERNEL_BTF.as_ref())?;
+        let bytes = host.btf.read()?;
         let btf = Btf::parse(&bytes)?;
         let offsets = offsets::resolve(&btf)?;
         let needs = Needs::of(&btf, &offsets);

@@ -13,6 +13,7 @@ use super::{
     Configuration, PipelineError, figures, kernel_settings,
     loss_watch::{self, Counted, LossWatch},
     reload::Fresh,
+    selftest::Moment,
     snapshots::Snapshots,
     stages::{BATCH, Stages},
     versions::versions,
@@ -54,13 +55,14 @@ impl Agent {
     /// Arms the hooks and starts the stages behind them.
     pub(super) fn start(configuration: Configuration, engine: Engine) -> Result<Self, PipelineError> {
         let settings = &configuration.settings;
-        let host = Host::look()?;
+        let host = Host::look()?.with_btf(&settings.btf);
         let options =
             LoadOptions { settings: kernel_settings(engine.filter()), kernel_log: settings.kernel_log };
         let mut kernel = Kernel::arm(&host, &options)?;
         let counters = kernel.take_counters()?;
         let ring = RingReader::new(kernel.take_ring()?)?;
-        let stages = Stages::new(settings, engine)?;
+        let health = Arc::<SelftestHealth>::default();
+        let stages = Stages::new(settings, engine, Arc::clone(&health))?;
         let now = now_ns();
         Ok(Self {
             losses: LossWatch::new(settings.losses.clone(), Instant::now()),
@@ -71,7 +73,7 @@ impl Agent {
             counters,
             ring,
             stages,
-            health: Arc::default(),
+            health,
             started_ns: now,
             loaded_ns: now,
             reloads: (0, 0),
@@ -168,6 +170,24 @@ impl Agent {
             self.stages.tell(&alert);
         }
         if settings.exit { Err(PipelineError::Lost) } else { Ok(()) }
+    }
+
+    /// Goes on with the self-test.
+    pub(super) fn go_on_with_selftest(&mut self, moment: Moment) {
+        let lost = self.lost_in_all();
+        self.stages.selftest.go_on(moment, lost);
+    }
+
+    /// Tells what came of a self-test that is over.
+    pub(super) fn conclude_selftest(&mut self) {
+        let lost = self.lost_in_all();
+        if let Some(alert) = self.stages.selftest.conclude(lost, &self.host.kernel_release) {
+            self.stages.tell(&alert);
+        }
+    }
+
+    fn lost_in_all(&self) -> u64 {
+        self.lost(&self.counters.read()).iter().map(|(_, count)| count).sum()
     }
 
     /// Execs that should have been seen and were not, by reason.

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use detector_common::counters::Counter;
 use log::info;
 
-use super::{PipelineError, judge::Judge, record_keeper::RecordKeeper};
+use super::{PipelineError, judge::Judge, record_keeper::RecordKeeper, selftest::LiveTest};
 use crate::{
     enrich::{EnrichConfig, Enricher},
     event::{BootClock, ExecEvent},
@@ -14,6 +14,7 @@ use crate::{
     output::{Line, OutputCounters, Outputs},
     rules::Engine,
     settings::Settings,
+    telemetry::SelftestHealth,
 };
 
 /// Records taken from the ring in one go before signals are looked at.
@@ -26,14 +27,20 @@ pub(super) struct Stages {
     pub(super) enricher: Enricher,
     records: RecordKeeper,
     pub(super) outputs: Outputs,
+    pub(super) selftest: LiveTest,
 }
 
 impl Stages {
-    pub(super) fn new(settings: &Settings, engine: Engine) -> Result<Self, PipelineError> {
+    pub(super) fn new(
+        settings: &Settings,
+        engine: Engine,
+        health: Arc<SelftestHealth>,
+    ) -> Result<Self, PipelineError> {
         let config = EnrichConfig::below(&host_root());
         let mut enricher = Enricher::new(config).map_err(PipelineError::Enricher)?;
         enricher.want_ancestors(engine.reads_ancestors(), engine.reads_ancestor_environments());
         Ok(Self {
+            selftest: LiveTest::new(settings.selftest_interval, engine.filter(), health),
             clock: Host::boot_clock(),
             judge: Judge::new(settings, engine),
             enricher,
@@ -59,6 +66,9 @@ impl Stages {
         let Some(event) = self.judge.event(record, self.clock) else {
             return Ok(());
         };
+        if self.selftest.takes(&event) {
+            return Ok(());
+        }
         self.records.hold(event.number, self.clock, record);
         match self.enricher.offer(event) {
             Some(event) => self.judge(&event),
@@ -96,6 +106,7 @@ impl Stages {
     /// Goes over to other rules and another layout of lines. Outputs are changed by themselves.
     pub(super) fn change(&mut self, settings: &Settings, engine: Engine) {
         self.enricher.want_ancestors(engine.reads_ancestors(), engine.reads_ancestor_environments());
+        self.selftest.change(settings.selftest_interval, engine.filter());
         self.judge.change(settings, engine);
     }
 

@@ -7,7 +7,7 @@ use detector_common::settings::Settings as KernelSettings;
 use super::{CapabilitySet, Facts, cgroups, file_system_mounted, lockdown, lsm_list, status_field};
 use crate::kernel::{
     Host, Kernel, LoadOptions,
-    btf::{Btf, KERNEL_BTF, read_kernel_btf},
+    btf::{Btf, BtfChoice},
     hook_probes,
     offsets::resolve_all,
 };
@@ -26,12 +26,12 @@ const RUNTIME_SOCKETS: [&str; 6] = [
 ];
 
 impl Facts {
-    /// Looks at the host, and tries out the hooks: for a moment programs are attached that do nothing.
+    /// Looks at the host with BTF of the user's choice, and tries out the hooks: for a moment programs are attached that do nothing.
     #[must_use]
-    pub fn look() -> Self {
+    pub fn look(btf_choice: &BtfChoice) -> Self {
         let lsm = read("/sys/kernel/security/lsm").map(|text| lsm_list(&text));
         let lsm_listed = lsm.as_ref().map(|names| names.iter().any(|name| name == "bpf"));
-        let bytes = read_kernel_btf(KERNEL_BTF.as_ref());
+        let bytes = btf_choice.read();
         let btf = match &bytes {
             Ok(bytes) => Btf::parse(bytes).map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
@@ -66,15 +66,18 @@ impl Facts {
                 .collect(),
             hooks: hook_probes::probe(btf.as_ref().ok(), lsm_listed),
             kernel_btf: btf.map(drop),
-            armed: arm(),
+            armed: arm(btf_choice),
         }
     }
 }
 
 /// Arms the agent's own hook with a filter that lets nothing pass.
-fn arm() -> Result<(), String> {
+fn arm(btf: &BtfChoice) -> Result<(), String> {
     let options = LoadOptions { settings: KernelSettings::default(), kernel_log: false };
-    Host::look().and_then(|host| Kernel::arm(&host, &options)).map(drop).map_err(|error| error.to_string())
+    Host::look()
+        .and_then(|host| Kernel::arm(&host.with_btf(btf), &options))
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 fn capabilities() -> Option<CapabilitySet> {

@@ -8,19 +8,19 @@
 
 use std::{
     fs::{self, OpenOptions, Permissions},
-    io::{self, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{Child, ChildStdout, Command, ExitCode, Stdio},
 };
 
 use nix::{
     mount::{MsFlags, mount},
     sched::{CloneFlags, unshare},
     sys::{prctl::set_pdeathsig, signal::Signal},
-    unistd::alarm,
+    unistd::{alarm, setsid},
 };
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
 
 use super::{SelftestError, tiny_program};
 use crate::exit_code;
@@ -28,36 +28,91 @@ use crate::exit_code;
 /// Folders one of which every root file system has; the private tmpfs covers it for the sandbox alone.
 const PLACES: [&str; 4] = ["/tmp", "/mnt", "/run", "/proc"];
 /// Seconds after which the kernel ends the sandbox.
-const PATIENCE: u32 = 2;
+const PATIENCE: u32 = 10;
 
 /// What was run, as the sandbox tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ran {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
     /// Inode number of its mount namespace: whatever runs in there is of the test.
     pub(super) mount_namespace: u32,
     /// Process ids of the runs of the file of the image, the new and the modified one.
     pub(super) pids: [u32; 3],
 }
 
-/// Starts the sandbox and waits for its end.
-pub(super) fn run() -> Result<Ran, SelftestError> {
-    let output = Command::new("/proc/self/exe")
-        .arg("selftest-sandbox")
-        .env_clear()
-        .stdin(Stdio::null())
-        .output()
-        .map_err(SelftestError::Start)?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        let reason = if said.trim().is_empty() {
-            format!("the process ended with {} within {PATIENCE} s", output.status)
-        } else {
-            said.trim().to_owned()
-        };
-        return Err(SelftestError::Sandbox(reason));
+impl Ran {
+    /// For tests of what is made of it.
+    #[cfg(test)]
+    pub(crate) const fn of_test(mount_namespace: u32, pids: [u32; 3]) -> Self {
+        Self { mount_namespace, pids }
     }
-    serde_json::from_slice(&output.stdout)
-        .map_err(|error| SelftestError::Sandbox(format!("its answer cannot be understood: {error}")))
+}
+
+/// The other process, ready to run the files. Dropping it ends it.
+pub struct Sandbox {
+    child: Child,
+    answers: BufReader<ChildStdout>,
+    mount_namespace: u32,
+}
+
+impl Sandbox {
+    /// Starts it, and waits until it lives apart.
+    pub fn start() -> Result<Self, SelftestError> {
+        let mut child = Command::new("/proc/self/exe")
+            .arg("selftest-sandbox")
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(SelftestError::Start)?;
+        let answers = child.stdout.take().map(BufReader::new).ok_or_else(|| {
+            SelftestError::Start(io::Error::other("it was started without a standard output"))
+        })?;
+        let mut sandbox = Self { child, answers, mount_namespace: 0 };
+        sandbox.mount_namespace = sandbox.answer()?;
+        Ok(sandbox)
+    }
+
+    /// Inode number of its mount namespace: whatever runs in there is of the test.
+    #[must_use]
+    pub const fn mount_namespace(&self) -> u32 {
+        self.mount_namespace
+    }
+
+    /// Has the files run, and waits for their end.
+    pub fn run(mut self) -> Result<Ran, SelftestError> {
+        // Its standard input ends, and it goes on.
+        drop(self.child.stdin.take());
+        let pids = self.answer()?;
+        Ok(Ran { mount_namespace: self.mount_namespace, pids })
+    }
+
+    /// The next line that it says; when it says no more, why.
+    fn answer<T: DeserializeOwned>(&mut self) -> Result<T, SelftestError> {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).map_err(SelftestError::Start)?;
+        if !line.is_empty() {
+            return serde_json::from_str(&line).map_err(|error| {
+                SelftestError::Sandbox(format!("its answer cannot be understood: {error}"))
+            });
+        }
+        let status = self.child.wait().map_err(SelftestError::Start)?;
+        let mut said = String::new();
+        if let Some(mut errors) = self.child.stderr.take() {
+            let _ = errors.read_to_string(&mut said);
+        }
+        if said.trim().is_empty() {
+            said = format!("the process ended with {status} within {PATIENCE} s");
+        }
+        Err(SelftestError::Sandbox(said.trim().to_owned()))
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// What `selftest-sandbox` does; for a process without further threads.
@@ -81,7 +136,7 @@ struct PlayError {
 }
 
 /// For `map_err`.
-fn at<E: Into<io::Error>>(what: &'static str) -> impl Fn(E) -> PlayError {
+fn at<E: Into<io::Error>>(what: &'static str) -> impl Fn(E) -> PlayError + Copy {
     move |error| PlayError { what, source: error.into() }
 }
 
@@ -90,17 +145,23 @@ fn play() -> Result<(), PlayError> {
     set_pdeathsig(Signal::SIGKILL).map_err(at("tying the process to its parent"))?;
     unshare(CloneFlags::CLONE_NEWNS)
         .map_err(at("making a mount namespace of its own, which takes CAP_SYS_ADMIN"))?;
-    let ran = run_files()?;
-    serde_json::to_writer(io::stdout(), &ran).map_err(at("answering"))
-}
-
-fn run_files() -> Result<Ran, PlayError> {
-    let none = None::<&str>;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
-        .map_err(at("keeping its mounts to itself"))?;
+    // A session of its own: no terminal, whoever started the agent.
+    setsid().map_err(at("leaving the session"))?;
     let number = fs::metadata("/proc/self/ns/mnt").map_err(at("reading /proc/self/ns/mnt"))?.ino();
     let mount_namespace =
         u32::try_from(number).map_err(io::Error::other).map_err(at("the number of its mount namespace"))?;
+    let answering = at::<io::Error>("answering");
+    writeln!(io::stdout(), "{mount_namespace}").map_err(answering)?;
+    // Until whoever waits for the records knows whose they will be.
+    io::copy(&mut io::stdin(), &mut io::sink()).map_err(at("waiting for the start"))?;
+    let pids = run_files()?;
+    writeln!(io::stdout(), "[{},{},{}]", pids[0], pids[1], pids[2]).map_err(answering)
+}
+
+fn run_files() -> Result<[u32; 3], PlayError> {
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
+        .map_err(at("keeping its mounts to itself"))?;
     let place = PLACES.into_iter().map(Path::new).find(|place| place.is_dir());
     let place = place.ok_or_else(|| at("finding a folder among /tmp, /mnt, /run, /proc")(no_folder()))?;
     mount(Some("detector-selftest"), place, Some("tmpfs"), MsFlags::empty(), Some("size=1m,mode=700"))
@@ -136,7 +197,7 @@ fn run_files() -> Result<Ran, PlayError> {
     for (pid, name) in pids.iter_mut().zip(["image", "new", "modified"]) {
         *pid = execute(&merged.join(name)).map_err(at("running a file on the overlay"))?;
     }
-    Ok(Ran { mount_namespace, pids })
+    Ok(pids)
 }
 
 /// Runs a file to its end; the answer is the process id that it had.

@@ -53,6 +53,8 @@ pub(super) const KNOWN: &[Key] = &[
         Structure,
         "what is added to the outputs of rules: match, extra_output, extra_fields, suggested_output",
     ),
+    key("btf_dir", Text, "folder of BTF files that is searched when the kernel shows no BTF"),
+    key("btf_file", Text, "BTF of this kernel, instead of the kernel's own"),
     key("buffered_outputs", Bool, "stdout, and the file with keep_alive, wait until a buffer is full"),
     key(
         "config_files",
@@ -129,6 +131,7 @@ pub(super) const KNOWN: &[Key] = &[
     key("rules", Structure, "rules switched on and off, in order: enable or disable, each with rule or tag"),
     key("rules_file", Texts, "old name of rules_files"),
     key("rules_files", Texts, "rule files, and folders of rule files; none = the rules that are built in"),
+    key("selftest.interval", Duration, "time between two self-tests; 0 = only at the start"),
     key("static_fields", Structure, "names with texts that all alerts have"),
     key("stdout_output.enabled", Bool, "alerts go to standard output"),
     key("syscall_event_drops.actions", Texts, "what is done when execs are lost: ignore, log, alert, exit"),

@@ -9,6 +9,7 @@ use crate::{
     alert::Priority,
     config::{Kind, Tree},
     format::TimeFormat,
+    kernel::btf::BtfChoice,
     rules::{
         OutputAdditions, OutputStyle, RuleChoice,
         files::parse_priority,
@@ -138,6 +139,11 @@ fn settings(values: &mut Values<'_>) -> Settings {
         time_format: if iso { TimeFormat::Iso8601 } else { TimeFormat::Local },
         log: log_settings(values, iso),
         kernel_log: values.bool("kernel_log", false),
+        btf: BtfChoice {
+            file: values.text("btf_file").map(PathBuf::from),
+            folder: values.text("btf_dir").map(PathBuf::from),
+        },
+        selftest_interval: values.duration("selftest.interval", Settings::default().selftest_interval),
         record_to: values.text("record_to").map(PathBuf::from),
         outputs: outputs::read(values),
         watch_config_files: values.bool("watch_config_files", true),

@@ -16,6 +16,32 @@ pub enum BtfError {
         /// The file that was looked for.
         path: PathBuf,
     },
+    /// A file that was named, and is not there.
+    #[error("there is no BTF at {}: name a file of BTF made for exactly this kernel", path.display())]
+    NoSuchFile {
+        /// As it was named.
+        path: PathBuf,
+    },
+    /// The kernel has none, and neither has the archive.
+    #[error(
+        "no kernel BTF at /sys/kernel/btf/vmlinux, and {} has none for this kernel (looked for {looked_for}): boot a \
+         kernel built with CONFIG_DEBUG_INFO_BTF, or give BTF made for exactly this kernel with --btf FILE",
+        folder.display()
+    )]
+    NotInArchive {
+        /// The archive.
+        folder: PathBuf,
+        /// Names below it, in order.
+        looked_for: String,
+    },
+    /// A compressed file that cannot be unpacked.
+    #[error("cannot unpack {}: {source}; give it unpacked with --btf FILE", path.display())]
+    Packed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// The file exists but cannot be read.
     #[error("cannot read BTF from {}: check that it is readable by root, or give another with --btf FILE", path.display())]
     Unreadable {

@@ -9,8 +9,10 @@
 //!
 //! Layout source: `include/uapi/linux/btf.h`. Native byte order only.
 
+mod archive_file;
 #[cfg(test)]
 pub(crate) mod blob;
+mod choice;
 mod error;
 mod functions;
 mod header;
@@ -23,6 +25,7 @@ mod record;
 mod source;
 mod types;
 
+pub use choice::BtfChoice;
 pub use error::{BtfError, LookupError};
 pub use members::Member;
 pub use source::{KERNEL_BTF, MAX_BTF_BYTES, read_kernel_btf};
