@@ -3,8 +3,12 @@
 
 mod alerts;
 mod clock;
+mod explain;
+mod live;
 mod progress;
 mod report;
+mod suggest;
+mod test_rules;
 
 use std::process::ExitCode;
 
@@ -15,6 +19,9 @@ use crate::{cli::Command, settings::Settings};
 pub fn run(command: &Command, settings: &Settings) -> Option<anyhow::Result<ExitCode>> {
     match command {
         Command::Report(args) => Some(report::run(args, settings)),
+        Command::Suggest(args) => Some(suggest::run(args, settings)),
+        Command::Explain(args) => Some(explain::run(args, settings)),
+        Command::TestRules(args) => Some(test_rules::run(args, settings)),
         _ => None,
     }
 }

@@ -1,6 +1,9 @@
 //! Flags as typed. What they mean in the end is in `settings`.
 
+pub mod explain;
 pub mod report;
+pub mod suggest;
+pub mod test_rules;
 
 use std::path::PathBuf;
 
@@ -143,6 +146,12 @@ pub enum Command {
     Selftest,
     /// Make an incident report of alerts: what happened, what is known, what to do next
     Report(report::ReportArgs),
+    /// Propose the smallest exceptions that would silence alerts that were expected, as a rule file
+    Suggest(suggest::SuggestArgs),
+    /// Tell, comparison by comparison, why a rule fires for an alert or does not, and which exceptions match
+    Explain(explain::ExplainArgs),
+    /// Tell what other rules would change about past alerts or a recording; 0: nothing, 2: something, 1: an error
+    TestRules(test_rules::TestRulesArgs),
     /// The other process of the self-test
     #[command(hide = true)]
     SelftestSandbox,

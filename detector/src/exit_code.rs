@@ -1,4 +1,5 @@
-//! What the agent's exit status says: 0 for success, 1 for every error, as Falco has it.
+//! What the agent's exit status says: 0 for success, 1 for every error, as Falco has it; 2 where a comparison was asked
+//! for and there is a difference.
 
 use std::process::ExitCode;
 
@@ -6,3 +7,5 @@ use std::process::ExitCode;
 pub const SUCCESS: ExitCode = ExitCode::SUCCESS;
 /// Any error; the text is on stderr.
 pub const FAILURE: ExitCode = ExitCode::FAILURE;
+/// There is a difference (`detector test-rules`).
+pub const DIFFERENT: u8 = 2;

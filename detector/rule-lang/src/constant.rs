@@ -152,6 +152,18 @@ impl Set {
         }
     }
 
+    /// Whether nothing is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(set) => set.is_empty(),
+            Self::Signed(set) => set.is_empty(),
+            Self::Unsigned(set) => set.is_empty(),
+            Self::Float(all) => all.is_empty(),
+            Self::Bool { has_true, has_false } => !has_true && !has_false,
+        }
+    }
+
     /// Whether a value is in it.
     #[must_use]
     pub fn contains(&self, value: &Value<'_>) -> bool {

@@ -4,13 +4,14 @@ use std::{collections::VecDeque, fs, io::Write as _, path::Path, process::ExitCo
 
 use anyhow::{Context as _, bail};
 
-use super::{alerts, clock};
+use super::{alerts, clock, live};
 use crate::{
     cli::report::{ReportArgs, ReportFormat},
     exit_code,
-    incident::{Engine, Fact, Grouping, PastAlert, Sentence, Tally, time_words},
-    report::{Additions, Document, Format, incident, render},
+    incident::{Engine, Fact, Facts, Grouping, Incident, PastAlert, Sentence, Tally, time_words},
+    report::{Additions, Block, Document, Format, incident, render},
     settings::Settings,
+    suggest::{Exception, Gathering, Options, rule_file_of, verify},
 };
 
 /// Version of the JSON layout.
@@ -47,18 +48,53 @@ pub(super) fn run(args: &ReportArgs, settings: &Settings) -> anyhow::Result<Exit
     if incidents.is_empty() {
         bail!("{}", nothing(&tally, args));
     }
+    let now = clock::now_ns();
     let reports = incidents.iter().filter_map(|found| {
-        let additions = Additions { engine, ..Additions::default() };
+        let tuning = tuning(found, settings);
+        let mut additions = Additions { engine, tuning, ..Additions::default() };
+        if let (true, Some(main)) = (args.live, found.main()) {
+            let look = live::look(&Facts::of(main), engine, now);
+            (additions.live, additions.moments) = (look.blocks, look.moments);
+        }
         incident(found, additions)
     });
     let document = Document {
         version: VERSION,
-        made: time_words::moment(clock::now_ns()),
+        made: time_words::moment(now),
         notes: notes(&tally, left_out, ungrouped),
         incidents: reports.collect(),
     };
     write(args, &render(&document, format(args)))?;
     Ok(exit_code::SUCCESS)
+}
+
+/// Exceptions for exactly these executions, held against them.
+fn tuning(incident: &Incident, settings: &Settings) -> Vec<Block> {
+    let options = Options { least: 1, ..Options::default() };
+    let mut gathering = Gathering::default();
+    for execution in &incident.executions {
+        gathering.add(execution.first.clone());
+    }
+    let (causes, alerts) = gathering.finish(options.least);
+    let proposed =
+        causes.iter().enumerate().filter_map(|(index, cause)| Exception::of(cause, index + 1, &options));
+    let exceptions: Vec<Exception> = proposed.collect();
+    let silent = verify(&settings.rules, &exceptions, &alerts).map_or(0, |verified| verified.silenced);
+    let paragraph = |sentence: Sentence| Block::Paragraph { sentences: vec![sentence] };
+    if exceptions.is_empty() || silent == 0 {
+        let nothing = "No narrow exception can be made from what the alerts say.";
+        return vec![paragraph(Sentence::default().unknown(nothing))];
+    }
+    let words = "These exceptions, in a file that is loaded behind the rules, would silence ";
+    let count = |number: usize| Fact::new(number.to_string(), "alerts");
+    let silent = usize::try_from(silent).unwrap_or(usize::MAX);
+    let sentence = Sentence::new(words).fact(&count(silent)).words(" of the ").fact(&count(alerts.len())).words(
+        " executions above; they were loaded and tried on them. From more alerts, `detector suggest` makes wider ones.",
+    );
+    vec![
+        paragraph(sentence),
+        Block::Code { language: "yaml", text: rule_file_of(&exceptions), folded: false },
+    ]
 }
 
 fn engine(name: Option<&str>) -> anyhow::Result<Option<Engine>> {

@@ -69,7 +69,9 @@ impl RuleChoice {
         resolve::load(&self.read(), &catalog, &self.additions.load_options())
     }
 
-    fn read(&self) -> Vec<RuleFile> {
+    /// Reads the files; what cannot be read is a mistake of its file.
+    #[must_use]
+    pub fn read(&self) -> Vec<RuleFile> {
         if self.files.is_empty() {
             return match self.additions.style {
                 OutputStyle::Current => vec![RuleFile::stock()],

@@ -55,6 +55,8 @@ const ROOMS: &[Room] = &[
     // After the fact: alerts read back, away from the agent's way.
     Room { name: "incident", rooms: Use(&["event"]), crates: &[] },
     Room { name: "report", rooms: Use(&["event", "incident"]), crates: &[] },
+    Room { name: "retrial", rooms: Use(&["incident", "rules"]), crates: &["detector_rule_lang"] },
+    Room { name: "suggest", rooms: Use(&["incident", "retrial", "rules"]), crates: &[] },
     Room { name: "afterwards", rooms: UseAll, crates: &[COMMON] },
     // 6. The only room that knows all stages.
     Room { name: "pipeline", rooms: UseAll, crates: &[COMMON] },

@@ -1,0 +1,198 @@
+//! `detector test-rules`: what other rules would change.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs::File,
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, bail};
+use serde_json::json;
+
+use super::alerts;
+use crate::{
+    cli::test_rules::TestRulesArgs,
+    exit_code,
+    incident::{AlertReader, PastAlert, inert::visible},
+    pipeline,
+    retrial::Jury,
+    rules::RuleChoice,
+    settings::Settings,
+};
+
+/// The first bytes of a recording.
+const RECORDING: &[u8] = b"DTRECORD";
+/// Changes that are told apart; more are only counted.
+const MOST: usize = 1_000;
+
+pub(super) fn run(args: &TestRulesArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let (recordings, texts): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        args.alerts.iter().partition(|path| is_recording(path));
+    let against = (!args.against.is_empty())
+        .then(|| RuleChoice { files: args.against.clone(), ..settings.rules.clone() });
+    let mut changes = Changes::default();
+    if !texts.is_empty() {
+        let after = Jury::new(&settings.rules, Vec::new())?;
+        let before = against.as_ref().map(|choice| Jury::new(choice, Vec::new())).transpose()?;
+        let inputs: Vec<PathBuf> = texts.into_iter().cloned().collect();
+        alerts::each(&inputs, |alert| changes.add_alert(&alert, before.as_ref(), &after))?;
+    }
+    for path in recordings {
+        let before =
+            against.clone().unwrap_or_else(|| RuleChoice { files: Vec::new(), ..settings.rules.clone() });
+        let one = fired(path, &Settings { rules: before, ..settings.clone() })?;
+        let other = fired(path, settings)?;
+        changes.add_recording(&one, &other);
+    }
+    if changes.looked_at == 0 {
+        bail!("no alert was found in what was given");
+    }
+    let text = if args.json { changes.json() } else { changes.text() };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(if changes.is_empty() { exit_code::SUCCESS } else { ExitCode::from(exit_code::DIFFERENT) })
+}
+
+fn is_recording(path: &Path) -> bool {
+    let mut start = [0; RECORDING.len()];
+    path.as_os_str() != "-"
+        && File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
+        && start == *RECORDING
+}
+
+/// What a recording gives under some rules: time, rule and file of each alert, counted.
+type Fired = BTreeMap<(u64, String, String), u64>;
+
+fn fired(path: &Path, settings: &Settings) -> anyhow::Result<Fired> {
+    let settings = Settings { json_output: true, ..settings.clone() };
+    let mut lines = Vec::new();
+    pipeline::replay(path, &settings, &mut lines)
+        .with_context(|| format!("cannot replay {}", path.display()))?;
+    let mut reader = AlertReader::new("replay", lines.as_slice());
+    let mut fired = Fired::new();
+    while let Some(alert) = reader.next_alert()? {
+        let time = alert.event_ns().map_or(0, |(ns, _)| ns);
+        *fired.entry((time, alert.rule.clone().unwrap_or_default(), subject(&alert))).or_default() += 1;
+    }
+    Ok(fired)
+}
+
+/// The file and the container that an alert is about.
+fn subject(alert: &PastAlert) -> String {
+    let text = |field: &str| alert.fields.text(field).unwrap_or("?").to_owned();
+    format!("{} in {}", text("proc.exepath"), text("container.name"))
+}
+
+/// A change: the rules before and after, joined by commas; `None` stands for no rule.
+type Change = (Option<String>, Option<String>);
+
+#[derive(Default)]
+struct Changes {
+    looked_at: u64,
+    unchanged: u64,
+    /// How often, and the first of them.
+    changed: BTreeMap<Change, (u64, String)>,
+    /// Changes beyond those that are told apart.
+    more: u64,
+    /// How often something cannot be told, by what is missing.
+    undecided: BTreeMap<String, u64>,
+}
+
+impl Changes {
+    fn is_empty(&self) -> bool {
+        self.changed.is_empty()
+    }
+
+    fn add_alert(&mut self, alert: &PastAlert, before: Option<&Jury>, after: &Jury) {
+        self.looked_at += 1;
+        let joined = |names: Vec<&str>| (!names.is_empty()).then(|| names.join(", "));
+        let (old, mut missing) = match before {
+            Some(jury) => {
+                let (names, missing) = jury.fires(alert);
+                (joined(names), missing)
+            }
+            None => (alert.rule.clone(), Vec::new()),
+        };
+        let (new, more) = after.fires(alert);
+        let new = joined(new);
+        missing.extend(more);
+        if new != old && !missing.is_empty() {
+            missing.sort();
+            missing.dedup();
+            *self.undecided.entry(missing.join(", ")).or_default() += 1;
+            return;
+        }
+        self.note(old, new, || subject(alert));
+    }
+
+    fn add_recording(&mut self, one: &Fired, other: &Fired) {
+        for (key, count) in one {
+            let still = other.get(key).copied().unwrap_or(0).min(*count);
+            self.looked_at += count;
+            self.unchanged += still;
+            for _ in still..*count {
+                self.note_change((Some(key.1.clone()), None), key.2.clone());
+            }
+        }
+        for (key, count) in other {
+            let known = one.get(key).copied().unwrap_or(0).min(*count);
+            self.looked_at += count - known;
+            for _ in known..*count {
+                self.note_change((None, Some(key.1.clone())), key.2.clone());
+            }
+        }
+    }
+
+    fn note(&mut self, old: Option<String>, new: Option<String>, subject: impl FnOnce() -> String) {
+        if old == new {
+            self.unchanged += 1;
+        } else {
+            self.note_change((old, new), subject());
+        }
+    }
+
+    fn note_change(&mut self, change: Change, subject: String) {
+        if self.changed.len() >= MOST && !self.changed.contains_key(&change) {
+            self.more += 1;
+            return;
+        }
+        self.changed.entry(change).or_insert((0, subject)).0 += 1;
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let mut line = |text: String| {
+            let _ = writeln!(out, "{text}");
+        };
+        for ((old, new), (count, first)) in &self.changed {
+            if let Some(old) = old {
+                line(format!("- {count:>6}  {}", visible(old)));
+            }
+            if let Some(new) = new {
+                line(format!("+ {count:>6}  {}", visible(new)));
+            }
+            line(format!("          first: {}", visible(first)));
+        }
+        for (fields, count) in &self.undecided {
+            line(format!("? {count:>6}  cannot be told: the alerts do not have {}", visible(fields)));
+        }
+        let changed: u64 = self.changed.values().map(|(count, _)| count).sum::<u64>() + self.more;
+        line(format!(
+            "{} alerts: {} as before, {changed} changed, {} cannot be told",
+            self.looked_at,
+            self.unchanged,
+            self.undecided.values().sum::<u64>()
+        ));
+        out
+    }
+
+    fn json(&self) -> String {
+        let change = |((old, new), (count, first)): (&Change, &(u64, String))| json!({"before": old, "after": new, "count": count, "first": first});
+        let changed: Vec<_> = self.changed.iter().map(change).collect();
+        let value = json!({"alerts": self.looked_at, "unchanged": self.unchanged, "changed": changed, "more_changes": self.more, "undecided": self.undecided});
+        format!("{value}\n")
+    }
+}

@@ -1,0 +1,183 @@
+//! A cause of alerts: alerts of one rule that have enough in common to be one thing.
+
+use std::collections::BTreeSet;
+
+use super::path_pattern::PathPattern;
+use crate::incident::{Execution, Facts, PastAlert, Provenance, Risk, actors, inert::is_hidden};
+
+/// Parents that an exception names at most.
+const MAX_PARENTS: usize = 4;
+/// Images that one exception names at most.
+const MAX_IMAGES: usize = 8;
+/// Paths that one exception lists at most, instead of a pattern.
+const MAX_PATHS: usize = 4;
+/// A pattern of this weight (two whole parts) can stand without a telling program beside it.
+const STRONG: u32 = 4;
+
+/// Alerts that belong together.
+#[derive(Clone, Debug)]
+pub struct Cause {
+    /// The rule.
+    pub rule: String,
+    /// How many alerts.
+    pub count: u64,
+    /// Image repositories; empty when none is known.
+    pub images: BTreeSet<String>,
+    /// Digests of the images; empty when one alert has none.
+    pub digests: BTreeSet<String>,
+    /// Names of the parents; `None` when there are too many, or one is not known.
+    pub parents: Option<BTreeSet<String>>,
+    /// Telling programs that had a part in all of them.
+    pub actors: BTreeSet<String>,
+    /// The package manager in all of them.
+    pub via: Option<String>,
+    /// The dropper of all of them.
+    pub dropper: Option<String>,
+    /// The hash of all of them.
+    pub sha256: Option<String>,
+    /// The user of all of them.
+    pub user: Option<String>,
+    /// The highest risk of any.
+    pub risk: i32,
+    /// A name for people: of the first file.
+    pub name: String,
+    pub(super) path: Option<PathPattern>,
+    /// Paths with how often each came; `None` when there are too many.
+    pub(super) paths: Option<Vec<(String, u64)>>,
+}
+
+impl Cause {
+    /// The cause of one alert.
+    #[must_use]
+    pub fn of(alert: &PastAlert) -> Self {
+        let execution = Execution { first: alert.clone(), count: 1, last_ns: None };
+        let facts = Facts::of(&execution);
+        // What cannot be shown as it is does not go into a rule file.
+        let text = |field: &str| {
+            alert.fields.text(field).filter(|text| !text.contains(is_hidden)).map(str::to_owned)
+        };
+        let path = text("proc.exepath").filter(|path| path.starts_with('/'));
+        let memfd = facts.provenance().is_some_and(|found| found.value == Provenance::Memfd);
+        let parent = text("proc.pname").or_else(|| text("proc.aname[1]"));
+        let tells = |name: &String| actors::is_telling(name) && !name.contains(is_hidden);
+        Self {
+            rule: alert.rule.clone().unwrap_or_default(),
+            count: 1,
+            images: text("container.image.repository").into_iter().collect(),
+            digests: text("container.image.digest").into_iter().collect(),
+            parents: parent.map(|parent| BTreeSet::from([parent])),
+            actors: facts
+                .ancestors()
+                .into_iter()
+                .filter_map(|one| one.name.map(|name| name.value))
+                .filter(tells)
+                .collect(),
+            via: text("drop.via"),
+            dropper: text("drop.by.comm"),
+            sha256: facts.sha256().map(|hash| hash.value),
+            user: text("user.name"),
+            risk: Risk::of(&facts).score,
+            name: text("proc.name").unwrap_or_default(),
+            path: path.as_deref().filter(|_| !memfd).map(PathPattern::of),
+            paths: path.map(|path| vec![(path, 1)]),
+        }
+    }
+
+    /// Both as one, if what they have in common is narrow enough to be one thing. `frequent` says whether both came
+    /// often: only then a pattern may give up much.
+    pub(super) fn joined(&self, other: &Self, frequent: bool) -> Option<Self> {
+        if self.rule != other.rule {
+            return None;
+        }
+        let across_images = self.images != other.images;
+        if across_images && (self.images.is_empty() || other.images.is_empty()) {
+            return None;
+        }
+        let joined = self.joined_blindly(other);
+        if joined.images.len() > MAX_IMAGES {
+            return None;
+        }
+        let (Some(one), Some(two)) = (&self.path, &other.path) else {
+            // Without a path only the same package manager or hash makes it one thing.
+            return (joined.via.is_some() || joined.sha256.is_some()).then_some(joined);
+        };
+        let pattern = joined.path.as_ref()?;
+        let anchor = joined.via.is_some() || joined.actors.iter().any(|actor| is_installer(actor));
+        let telling = anchor || !joined.actors.is_empty() || joined.dropper.is_some();
+        let same_parents = self.parents.is_some() && self.parents == other.parents;
+        let weight = pattern.weight();
+        let lost = one.weight().max(two.weight()).saturating_sub(weight);
+        let fits = if pattern.is_exact() {
+            telling || same_parents || joined.parents.is_some()
+        } else if across_images {
+            // The same thing in several images: nothing may be given up for it.
+            (telling || same_parents) && (lost == 0 && weight >= STRONG || anchor && lost <= 2)
+        } else if anchor {
+            true
+        } else if one.differs_in_name_only(two) {
+            !joined.actors.is_empty() && weight >= STRONG
+        } else if one.differences(two).is_some_and(|differing| differing <= 2) {
+            (telling || same_parents) && weight >= 2 || weight >= STRONG
+        } else {
+            frequent && telling && weight >= STRONG
+                || frequent && same_parents && weight >= STRONG && lost <= STRONG
+        };
+        fits.then_some(joined)
+    }
+
+    fn joined_blindly(&self, other: &Self) -> Self {
+        let same =
+            |one: &Option<String>, other: &Option<String>| if one == other { one.clone() } else { None };
+        let parents = match (&self.parents, &other.parents) {
+            (Some(one), Some(other)) => Some(one | other).filter(|all| all.len() <= MAX_PARENTS),
+            _ => None,
+        };
+        let paths = match (&self.paths, &other.paths) {
+            (Some(one), Some(other)) => counted(one, other),
+            _ => None,
+        };
+        Self {
+            rule: self.rule.clone(),
+            count: self.count + other.count,
+            images: &self.images | &other.images,
+            digests: if self.digests.is_empty() || other.digests.is_empty() {
+                BTreeSet::new()
+            } else {
+                &self.digests | &other.digests
+            },
+            parents,
+            actors: &self.actors & &other.actors,
+            via: same(&self.via, &other.via),
+            dropper: same(&self.dropper, &other.dropper),
+            sha256: same(&self.sha256, &other.sha256),
+            user: same(&self.user, &other.user),
+            risk: self.risk.max(other.risk),
+            name: self.name.clone(),
+            path: self.path.as_ref().zip(other.path.as_ref()).map(|(one, other)| one.merge(other)),
+            paths,
+        }
+    }
+
+    /// Paths to list instead of a pattern: few, and each came again, so that they are probably all.
+    pub(super) fn listed_paths(&self) -> Option<Vec<&str>> {
+        let paths = self.paths.as_ref()?;
+        let again = paths.len() == 1 || paths.iter().all(|(_, count)| *count >= 3);
+        (paths.len() <= MAX_PATHS && again).then(|| paths.iter().map(|(path, _)| path.as_str()).collect())
+    }
+}
+
+/// Whether a program's job is to install or build files.
+pub(super) fn is_installer(name: &str) -> bool {
+    actors::PACKAGE_MANAGERS.contains(&name)
+}
+
+fn counted(one: &[(String, u64)], other: &[(String, u64)]) -> Option<Vec<(String, u64)>> {
+    let mut all = one.to_vec();
+    for (path, count) in other {
+        match all.iter_mut().find(|(known, _)| known == path) {
+            Some((_, known)) => *known += count,
+            None => all.push((path.clone(), *count)),
+        }
+    }
+    (all.len() <= MAX_PATHS).then_some(all)
+}
