@@ -16,6 +16,8 @@ const MOST: usize = 20;
 pub(super) struct Look {
     pub(super) blocks: Vec<Block>,
     pub(super) moments: Vec<Moment>,
+    /// The engine that knows the container.
+    pub(super) engine: Option<Engine>,
 }
 
 /// Looks at the container of an execution.
@@ -62,6 +64,7 @@ pub(super) fn look(facts: &Facts<'_>, told: Option<Engine>, now_ns: u64) -> Look
         .find_map(|engine| Some((engine, inspect(engine, "container", &id.value)?)));
     match inspected {
         Some((engine, value)) => {
+            look.engine = Some(engine);
             rows.extend(state(engine, &value));
             if let Some(created) = value["Image"]
                 .as_str()

@@ -55,6 +55,7 @@ pub(super) fn run(args: &ReportArgs, settings: &Settings) -> anyhow::Result<Exit
         if let (true, Some(main)) = (args.live, found.main()) {
             let look = live::look(&Facts::of(main), engine, now);
             (additions.live, additions.moments) = (look.blocks, look.moments);
+            additions.engine = additions.engine.or(look.engine);
         }
         incident(found, additions)
     });

@@ -203,7 +203,7 @@ impl Page {
             self.text(&time_words::machine(moment.ns));
             self.raw("\">");
             self.text(&time_words::moment(moment.ns));
-            self.raw("</time> ");
+            self.raw("</time> <span class=\"told\">");
             self.sentence(&moment.what);
             if let Some(before) = before {
                 self.raw(" <span class=\"gap\">");
@@ -211,7 +211,7 @@ impl Page {
                 self.raw("</span>");
             }
             before = Some(moment.ns);
-            self.raw("</li>\n");
+            self.raw("</span></li>\n");
         }
         self.raw("</ol>\n");
     }

@@ -77,6 +77,18 @@ fn copied_path(facts: &Facts<'_>) -> Option<Fact<String>> {
     facts.path().filter(|path| in_files && path.value.starts_with('/'))
 }
 
+/// The image as an engine takes it: as it was configured, else its repository with its tag.
+fn reference(facts: &Facts<'_>) -> Option<Fact<String>> {
+    if let Some(image) = facts.text("container.image") {
+        return Some(image);
+    }
+    let (repository, tag) = (facts.text("container.image.repository")?, facts.text("container.image.tag")?);
+    Some(Fact {
+        value: format!("{}:{}", repository.value, tag.value),
+        from: [repository.from, tag.from].concat(),
+    })
+}
+
 fn docker_like(facts: &Facts<'_>, id: &Fact<String>, engine: &Fact<Engine>, commands: &mut Commands) {
     let e = engine.value.command();
     let is_nerdctl = engine.value == Engine::Nerdctl;
@@ -111,8 +123,7 @@ fn docker_like(facts: &Facts<'_>, id: &Fact<String>, engine: &Fact<Engine>, comm
         &from,
         format!("{e} diff {c}"),
     );
-    let image = facts.text("container.image").or_else(|| facts.text("container.image.repository"));
-    if let Some(image) = image
+    if let Some(image) = reference(facts)
         && let Some(word) = shell::operand(&image.value)
     {
         step(

@@ -71,6 +71,14 @@ fn what_is_not_known_is_asked_for_and_not_guessed() {
 }
 
 #[test]
+fn an_image_is_named_with_its_tag_or_not_at_all() {
+    let mut fields = json!({"container.id": "0123456789ab", "container.type": "docker", "container.image.repository": "shop/web"});
+    assert!(!lines(&commands(&fields, None)).iter().any(|line| line.contains("history")));
+    fields["container.image.tag"] = json!("1.2");
+    assert!(lines(&commands(&fields, None)).contains(&"docker history --no-trunc shop/web:1.2".to_owned()));
+}
+
+#[test]
 fn a_pod_gets_kubectl() {
     let mut fields = of("containerd");
     fields["k8s.ns.name"] = json!("shop");
