@@ -75,9 +75,9 @@ fn the_report_is_of_the_container_that_was_asked_for() {
 #[test]
 fn suggest_explain_and_test_rules_agree() {
     let folder = tempfile::tempdir().unwrap();
-    let noisy: Vec<String> =
+    let lines: Vec<String> =
         (1..6).map(|number| alert(&format!("/opt/agent/1.{number}.0/bin/agent"), "updater")).collect();
-    let noise = noisy.join("\n");
+    let noise = lines.join("\n");
     let all = write(folder.path(), "all.json", &format!("{noise}\n{}\n", alert("/tmp/x", "sh")));
     let suggested = detector(&["suggest", &all], "");
     assert!(suggested.status.success(), "{}", err(&suggested));
