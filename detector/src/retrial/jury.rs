@@ -6,11 +6,7 @@ use super::truth::{self, Clause, Truth};
 use crate::{
     incident::PastAlert,
     rules::{
-        Catalog, RuleChoice, RulesError,
-        fields::Field,
-        files::RuleFile,
-        report::render_text,
-        resolve::{self, LoadOptions, LoadReport},
+        RuleChoice, RulesError, fields::Field, files::RuleFile, report::render_text, resolve::LoadReport,
     },
 };
 
@@ -45,9 +41,7 @@ pub struct Jury {
 impl Jury {
     /// The rules of these files, behind them those of `more`.
     pub fn new(choice: &RuleChoice, more: Vec<RuleFile>) -> Result<Self, RulesError> {
-        let mut files = choice.read();
-        files.extend(more);
-        let report = resolve::load(&files, &Catalog, &LoadOptions::default());
+        let report = choice.load_with(more);
         Self::of(choice, report)
     }
 

@@ -65,13 +65,19 @@ impl RuleChoice {
     /// Loads the files; the report has the rules or all reasons why not.
     #[must_use]
     pub fn load(&self) -> LoadReport<Field> {
-        let catalog = Catalog::new(self.additions.static_fields.keys().cloned());
-        resolve::load(&self.read(), &catalog, &self.additions.load_options())
+        self.load_with(Vec::new())
     }
 
-    /// Reads the files; what cannot be read is a mistake of its file.
+    /// As [`Self::load`], with further files behind.
     #[must_use]
-    pub fn read(&self) -> Vec<RuleFile> {
+    pub fn load_with(&self, more: Vec<RuleFile>) -> LoadReport<Field> {
+        let catalog = Catalog::new(self.additions.static_fields.keys().cloned());
+        let mut files = self.read();
+        files.extend(more);
+        resolve::load(&files, &catalog, &self.additions.load_options())
+    }
+
+    fn read(&self) -> Vec<RuleFile> {
         if self.files.is_empty() {
             return match self.additions.style {
                 OutputStyle::Current => vec![RuleFile::stock()],
