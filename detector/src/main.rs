@@ -17,6 +17,7 @@ use detector::{
     exit_code,
     inspect::{self, Inspection},
     pipeline::{self, Configuration, Read},
+    privileges::file_owner::{Trusted, UnsafeFile},
     rules::{OutputStyle, fields::ListFormat, resolve::SOURCE},
     selftest,
     settings::{self, Settings},
@@ -157,6 +158,7 @@ fn run(cli: Cli, configuration: Configuration) -> anyhow::Result<()> {
     if matches!(cli.command, Some(Command::Selftest)) {
         return prove(settings);
     }
+    trust(&configuration)?;
     if cli.dry_run {
         pipeline::check(settings)?;
         return Ok(());
@@ -168,9 +170,16 @@ fn run(cli: Cli, configuration: Configuration) -> anyhow::Result<()> {
     let read: Arc<Read> = Arc::new(move || {
         let (configuration, notes) = self::configuration(&cli).map_err(|error| format!("{error:#}"))?;
         notes.log();
+        trust(&configuration).map_err(|error| error.to_string())?;
         Ok(configuration)
     });
     Ok(runtime.block_on(pipeline::run(configuration, read, stop_after_seconds))?)
+}
+
+/// Whoever can write these files steers the agent.
+fn trust(configuration: &Configuration) -> Result<(), UnsafeFile> {
+    let files = configuration.files.iter().chain(&configuration.settings.rules.files);
+    Trusted::find().map_or(Ok(()), |trusted| trusted.check(files.map(PathBuf::as_path)))
 }
 
 fn diagnose(settings: &Settings, json: bool) -> anyhow::Result<()> {

@@ -33,6 +33,7 @@ use tokio::{
 
 use crate::{
     rules::{Engine, KernelFilter, RulesError},
+    service_manager::ServiceManager,
     settings::Settings,
 };
 
@@ -59,6 +60,10 @@ pub async fn run(
     let web = agent.web_server(ask)?;
     let mut reload = Reload::new(read, &agent.configuration);
     info!("hooks armed: raw tracepoint sched_process_exec, kernel {}", agent.host.kernel_release);
+    let service = ServiceManager::find();
+    let status = format!("hooks armed, kernel {}", agent.host.kernel_release);
+    service.ready(&status);
+    let mut alive_at = service.alive_every().map(|every| Instant::now() + every);
 
     let stop_after = stop_after_seconds.map_or(NEVER, Duration::from_secs);
     let stop_at = Instant::now() + stop_after;
@@ -78,10 +83,20 @@ pub async fn run(
                 break;
             }
             _ = reopen.recv() => agent.stages.outputs.reopen(),
-            _ = hang_up.recv() => reload.start(),
-            read = reload.next() => if agent.reload(read) {
-                reload.watch(&agent.configuration);
-            },
+            _ = hang_up.recv() => {
+                service.reloading();
+                reload.start();
+            }
+            read = reload.next() => {
+                if agent.reload(read) {
+                    reload.watch(&agent.configuration);
+                }
+                service.ready(&status);
+            }
+            () = sleep_until(alive_at.unwrap_or(stop_at)), if alive_at.is_some() => {
+                service.alive();
+                alive_at = service.alive_every().map(|every| Instant::now() + every);
+            }
             Some(question) = questions.recv(), if web.is_some() => agent.answer(question),
             () = sleep_until(look_at.unwrap_or(stop_at)), if look_at.is_some() => agent.look_for_losses()?,
             () = sleep_until(snapshot_at.unwrap_or(stop_at)), if snapshot_at.is_some() => agent.take_snapshot(),
@@ -103,6 +118,7 @@ pub async fn run(
     }
     // Nobody is told any more that all is well.
     drop(web);
+    service.stopping();
 
     // First no more records, then the last ones of them, then the lines.
     let Agent { configuration, kernel, counters, mut ring, mut stages, .. } = agent;

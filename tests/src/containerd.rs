@@ -121,7 +121,9 @@ impl Containerd {
         Pod::run(&self.socket(), name, namespace, container, (IMAGE, command))
     }
 
-    fn ctr(&self, namespace: &str, arguments: &[&str]) -> Command {
+    /// The client of containerd itself, without the rest of its command line.
+    #[must_use]
+    pub fn ctr(&self, namespace: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("ctr");
         command.arg("--address").arg(self.socket()).args(["--namespace", namespace]).args(arguments);
         command

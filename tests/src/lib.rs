@@ -20,6 +20,7 @@ pub mod alert_schema;
 pub mod bare_container;
 pub mod case;
 pub mod cgroup;
+pub mod clean_debian;
 pub mod containerd;
 pub mod docker;
 pub mod engine;

@@ -91,7 +91,9 @@ impl Podman {
         self.folder.path().join("agent-run")
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// Podman itself on this storage.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let path = self.folder.path();
         let mut command = if self.rootless {
             let mut command = Command::new("setpriv");

@@ -7,6 +7,7 @@ mod command;
 mod containers;
 mod demo;
 mod lint;
+mod package;
 mod privilege;
 mod run;
 mod test;
@@ -37,6 +38,7 @@ enum Verb {
     Vm(vm::Options),
     VerifierStats(vm::verifier_stats::StatsOptions),
     Bench(bench::Options),
+    Package(package::Options),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Verb::Vm(options) => vm::run(&options),
         Verb::VerifierStats(options) => vm::verifier_stats::run(options),
         Verb::Bench(options) => bench::run(&options),
+        Verb::Package(options) => package::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

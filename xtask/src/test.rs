@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::vm::{self, Lab};
 use crate::workspace::Workspace;
-use crate::{build, build_ebpf, command, containers, lint, privilege};
+use crate::{build, build_ebpf, command, containers, lint, package, privilege};
 use not_run::{Class, NotRun};
 
 /// Install what is missing, build, lint, and run all tests, also those on the real kernel (root)
@@ -64,12 +64,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         step("lint", &mut || lint::lint(&workspace));
     }
     step("unit tests", &mut || unit_tests(&workspace, &options.filter));
+    let mut packages = Packages::default();
+    step("packages", &mut || {
+        if !built {
+            bail!("there is no agent to pack: see the step `build`");
+        }
+        packages = pack(&workspace, &options.filter, &mut absent)?;
+        Ok(())
+    });
     step("real kernel, real containers", &mut || {
         if !built {
             bail!("there is no agent to test: see the step `build`");
         }
         match privilege::root_prefix("the real-kernel suite") {
-            Ok(prefix) => kernel_tests(&workspace, &options.filter, &list, &prefix, busybox.as_deref()),
+            Ok(prefix) => {
+                kernel_tests(&workspace, &options.filter, &list, &prefix, busybox.as_deref(), &packages)
+            }
             Err(error) => {
                 absent.push(NotRun::missing("real-kernel suite", &format!("{error:#}")));
                 Ok(())
@@ -92,6 +102,34 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// True where a gap is a failure.
 fn is_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| matches!(value.as_str(), "true" | "1"))
+}
+
+/// What people install, and where the tests install it.
+#[derive(Default)]
+struct Packages {
+    folder: Option<PathBuf>,
+    debian: Option<PathBuf>,
+}
+
+/// Makes the packages; what checks them and cannot be had is a gap of this machine.
+fn pack(workspace: &Workspace, filter: &[String], absent: &mut Vec<NotRun>) -> Result<Packages> {
+    let folder = package::package(workspace, &package::Options { no_build: true, check_chart: false })?;
+    if filter.is_empty() {
+        match package::prepare_chart_check(workspace) {
+            Ok(check) => check.run()?,
+            Err(error) => {
+                absent.push(NotRun::missing("the Helm chart and the manifest", &format!("{error:#}")));
+            }
+        }
+    }
+    let debian = match package::clean_debian(workspace) {
+        Ok(archive) => Some(archive),
+        Err(error) => {
+            absent.push(NotRun::missing("the package in a clean Debian", &format!("{error:#}")));
+            None
+        }
+    };
+    Ok(Packages { folder: Some(folder), debian })
 }
 
 /// Gets what the real-kernel suite needs; what cannot be had is a gap of this machine, not the end of the run.
@@ -137,6 +175,7 @@ fn kernel_tests(
     not_run: &Path,
     root: &[String],
     busybox: Option<&Path>,
+    packages: &Packages,
 ) -> Result<()> {
     let threads = std::env::var("RUST_TEST_THREADS").unwrap_or_else(|_| "2".to_owned());
     let mut env = vec![
@@ -145,6 +184,10 @@ fn kernel_tests(
         ("DETECTOR_TEST_HELPERS", container_programs(workspace)?.display().to_string()),
         ("RUST_TEST_THREADS", threads),
     ];
+    let given = [("DETECTOR_PACKAGES", &packages.folder), ("DETECTOR_DEBIAN", &packages.debian)];
+    env.extend(
+        given.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?.display().to_string()))),
+    );
     let mut path = std::env::var("PATH").unwrap_or_default();
     if let Some(folder) =
         busybox.and_then(Path::parent).filter(|folder| folder.starts_with(workspace.target()))

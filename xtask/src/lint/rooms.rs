@@ -30,6 +30,8 @@ const ROOMS: &[Room] = &[
     Room { name: "telemetry", rooms: Use(&[]), crates: &[] },
     Room { name: "exit_code", rooms: Use(&[]), crates: &[] },
     Room { name: "shutdown", rooms: Use(&[]), crates: &[] },
+    Room { name: "service_manager", rooms: Use(&[]), crates: &[] },
+    Room { name: "privileges", rooms: Use(&[]), crates: &[] },
     Room { name: "yaml", rooms: Use(&[]), crates: &[] },
     // 2. What touches the record. Only the kernel room knows aya.
     Room {
