@@ -3,6 +3,7 @@
 
 mod clock;
 mod container;
+mod examination;
 #[cfg(test)]
 pub(crate) mod example;
 mod exec;
@@ -19,6 +20,9 @@ pub use clock::BootClock;
 pub use container::{
     Cgroup, Cgroups, Container, ContainerId, ContainerMetadata, Healthcheck, ImageReference, Metadata,
     MetadataState, MissingReason, Mount, Pod, Runtime,
+};
+pub use examination::{
+    Content, Dropper, ElfFacts, Examination, FileMount, Finding, Gap, Script, ScriptSource, Whereabouts,
 };
 pub use exec::{Completeness, ExecEvent, ExecKind};
 pub use file::{ExeFlags, ExecutedFile, Origin};

@@ -15,6 +15,7 @@ pub mod decode;
 pub mod doctor;
 pub mod enrich;
 pub mod event;
+pub mod examine;
 pub mod exit_code;
 pub mod format;
 pub mod incident;

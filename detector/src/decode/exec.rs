@@ -82,6 +82,8 @@ pub(super) fn decode_exec(
         cgroups,
         container: Container::default(),
         names: Names::default(),
+        examination: None,
+        dropper: None,
         host: spare.host,
         stream: Stream { first_ns: time_ns, previous_ns: time_ns },
         completeness,

@@ -1,5 +1,7 @@
 //! Brings together who asks, who knows and who waits: an event comes in, and comes out again once with everything that
 //! could be found out about it in time.
+//!
+//! Size: one stage, whose lookups are in files of their own; what is left here is who is asked what, and when.
 
 mod config;
 #[cfg(test)]
@@ -37,7 +39,10 @@ use super::{
     watch::{Heard, Listening, listen},
     workers::{Size, Workers},
 };
-use crate::event::{ContainerId, ExecEvent, Metadata, MetadataState, MissingReason, Runtime};
+use crate::{
+    event::{ContainerId, Examination, ExecEvent, Gap, Metadata, MetadataState, MissingReason, Runtime},
+    examine::Examiner,
+};
 
 /// Threads that read engines' files.
 const DISK_THREADS: usize = 2;
@@ -99,6 +104,7 @@ struct Shared {
     disk: Disk,
     engines: Engines,
     users: UserLookup,
+    examiner: Examiner,
     processes: Processes,
     turns: Turns<Question>,
     cache: Mutex<Cache>,
@@ -124,7 +130,8 @@ impl Shared {
     /// Answers what is asked about one container's processes and users. In a thread of its own, which may hang.
     fn answer(&self, owner: Owner) {
         while let Some(Question { ticket, event, judgement, pin, wanted }) = self.turns.take(owner) {
-            // Processes first: they end.
+            // Processes first: they end, and with them the way to the file.
+            let executed = wanted.examination.then(|| self.examiner.open(&event));
             if wanted.ancestors {
                 let details = self.processes.look_up(&event);
                 let _ = self.answers.blocking_send((ticket, Answer::Ancestors(details)));
@@ -140,6 +147,10 @@ impl Shared {
                 let root = pin.as_ref().map(Pin::root).or_else(|| place.as_ref().map(AsFd::as_fd));
                 let users = self.users.look_up(&event, root);
                 let _ = self.answers.blocking_send((ticket, Answer::Users(users)));
+            }
+            if let Some(executed) = executed {
+                let examined = Box::new(self.examiner.examine(&event, executed));
+                let _ = self.answers.blocking_send((ticket, Answer::Examined(examined)));
             }
         }
     }
@@ -256,6 +267,7 @@ impl Enricher {
         let proc = config.host_root.join("proc");
         let shared = Arc::new(Shared {
             users: UserLookup::new(&config.host_root),
+            examiner: Examiner::new(&config.host_root),
             processes: Processes::new(proc.clone()),
             proc,
             turns: Turns::new(config.wait),
@@ -299,6 +311,11 @@ impl Enricher {
         })
     }
 
+    /// Whether anybody wants to know what the executed files are, and what interpreters are told to run.
+    pub fn want_examination(&mut self, wanted: bool, interpreters: bool) {
+        self.shared.examiner.want(wanted, interpreters);
+    }
+
     /// Whether anybody wants to know the arguments, folders and files of the processes above an event's, and their
     /// environments. Reading them costs files of procfs for each event: without a rule that shows them nobody does.
     pub fn want_ancestors(&mut self, wanted: bool, environments: bool) {
@@ -332,13 +349,16 @@ impl Enricher {
                 && !matches!(judgement.id, ContainerId::Host | ContainerId::Unknown),
             users: users.is_none(),
             ancestors,
+            examination: self.shared.examiner.wants(&event),
         };
-        if (wanted.users || wanted.ancestors) && self.shared.turns.hangs(owner) {
+        let mut examined = None;
+        if wanted.inside() && self.shared.turns.hangs(owner) {
             // Waiting for it would be in vain.
             self.stats.refused += 1;
-            (wanted.users, wanted.ancestors) = (false, false);
+            examined = wanted.examination.then(|| Box::new(Examination::missing(Gap::Overflow)));
+            wanted = Wanted { container: wanted.container, ..Wanted::default() };
         }
-        let released = Released { event, found: known_container, users, late: wanted };
+        let released = Released { event, found: known_container, users, examined, late: wanted };
         if wanted == Wanted::default() && !self.holder.is_taken(&key) {
             return Some(self.finish(released));
         }
@@ -355,7 +375,7 @@ impl Enricher {
                 if wanted.container && !self.ask_container(ticket, event.clone(), judgement.clone(), &key) {
                     self.stats.refused += 1;
                 }
-                if wanted.users || wanted.ancestors {
+                if wanted.inside() {
                     self.ask_inside(owner, Question { ticket, event, judgement, pin, wanted });
                 }
                 None
@@ -430,10 +450,12 @@ impl Enricher {
 
     /// There is no room: what is known at once is all there will be.
     fn overflow(&mut self, released: Released) -> ExecEvent {
+        let examined = released.late.examination.then(|| Box::new(Examination::missing(Gap::Overflow)));
         if !released.late.container {
-            return self.finish(Released { late: Wanted::default(), ..released });
+            return self.finish(Released { late: Wanted::default(), examined, ..released });
         }
         let mut event = released.event;
+        event.examination = examined;
         event.names = released.users.unwrap_or_else(|| without_files(&event));
         event.container.metadata = Metadata::missing(MissingReason::Overflow);
         self.count(&event);
@@ -442,7 +464,9 @@ impl Enricher {
 
     /// Writes into the event what was found out.
     fn finish(&mut self, released: Released) -> ExecEvent {
-        let Released { mut event, found, users, late } = released;
+        let Released { mut event, found, users, examined, late } = released;
+        let timeout = || late.examination.then(|| Box::new(Examination::missing(Gap::Timeout)));
+        event.examination = examined.or_else(timeout);
         self.stats.users_late += u64::from(late.users);
         self.stats.ancestors_late += u64::from(late.ancestors);
         event.names = users.unwrap_or_else(|| without_files(&event));

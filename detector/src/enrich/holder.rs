@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{cache::Key, disk::Found};
-use crate::event::{ExecEvent, Names, ProcessDetails};
+use crate::event::{Examination, ExecEvent, Names, ProcessDetails};
 
 /// Answers that can be on their way for each event that has room.
 const ANSWERS_EACH: usize = 4;
@@ -37,6 +37,8 @@ pub(super) enum Answer {
     Users(Names),
     /// About the processes above it, one for each.
     Ancestors(Vec<Option<ProcessDetails>>),
+    /// About its file.
+    Examined(Box<Examination>),
 }
 
 /// Where lookups send their answers.
@@ -48,6 +50,14 @@ pub(super) struct Wanted {
     pub(super) container: bool,
     pub(super) users: bool,
     pub(super) ancestors: bool,
+    pub(super) examination: bool,
+}
+
+impl Wanted {
+    /// Whether it waits for something that only the container's own processes and files tell.
+    pub(super) fn inside(self) -> bool {
+        self.users || self.ancestors || self.examination
+    }
 }
 
 /// An event that waits no more.
@@ -58,6 +68,8 @@ pub(super) struct Released {
     pub(super) found: Option<Found>,
     /// What came about its user.
     pub(super) users: Option<Names>,
+    /// What came about its file.
+    pub(super) examined: Option<Box<Examination>>,
     /// What did not come in time.
     pub(super) late: Wanted,
 }
@@ -173,6 +185,10 @@ impl Holder {
             Answer::All(found) => {
                 released.found = Some(found);
                 released.late.container = false;
+            }
+            Answer::Examined(examined) => {
+                released.examined = Some(examined);
+                released.late.examination = false;
             }
             Answer::Users(users) => {
                 released.users = Some(users);

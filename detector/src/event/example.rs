@@ -88,6 +88,8 @@ pub(crate) fn exec() -> ExecEvent {
             login: Some(account("alice", "/home/alice", "/bin/bash")),
             group: Some(b"root".to_vec()),
         },
+        examination: None,
+        dropper: None,
         host: Arc::new(HostFacts { hostname: "node-1".to_owned(), ..HostFacts::default() }),
         stream: Stream { first_ns: TIME_NS - 5_000_000_001, previous_ns: TIME_NS - 2000 },
         completeness: Completeness::default(),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Ancestor, Cgroups, Container, Credentials, ExecutedFile, HostFacts, Names, Namespaces, Process, Stdio,
-    Stream, Usage,
+    Ancestor, Cgroups, Container, Credentials, Dropper, Examination, ExecutedFile, Finding, Gap, HostFacts,
+    Names, Namespaces, Process, Script, Stdio, Stream, Usage,
 };
 
 /// How the file got to run.
@@ -15,6 +15,10 @@ pub enum ExecKind {
     Exec,
     /// A script was executed; the file is its interpreter.
     Script,
+    /// An interpreter was executed, and told by its arguments or its standard input what to run.
+    InterpreterArg,
+    /// A file was mapped executable: a library, or a program that a dynamic loader was told to run.
+    ExecMap,
 }
 
 impl ExecKind {
@@ -24,6 +28,8 @@ impl ExecKind {
         match self {
             Self::Exec => "exec",
             Self::Script => "script",
+            Self::InterpreterArg => "interpreter_arg",
+            Self::ExecMap => "exec_map",
         }
     }
 }
@@ -70,10 +76,39 @@ pub struct ExecEvent {
     pub container: Container,
     /// Names of its users and groups.
     pub names: Names,
+    /// What was found out about the file; `None` = nobody was asked to look.
+    pub examination: Option<Box<Examination>>,
+    /// Who wrote the file, where that was seen.
+    pub dropper: Option<Box<Dropper>>,
     /// The host.
     pub host: Arc<HostFacts>,
     /// Its place among the events.
     pub stream: Stream,
     /// What is missing.
     pub completeness: Completeness,
+}
+
+impl ExecEvent {
+    /// A part of the examination, or why there is none.
+    pub fn finding<'e, T>(
+        &'e self,
+        part: impl FnOnce(&'e Examination) -> Result<&'e T, &'e Gap>,
+    ) -> Finding<&'e T> {
+        part(self.examination.as_deref().ok_or(Gap::NotAsked)?).map_err(|gap| *gap)
+    }
+
+    /// What an interpreter was told to run.
+    #[must_use]
+    pub fn script(&self) -> Option<&Script> {
+        self.examination.as_deref()?.script.as_ref()
+    }
+
+    /// How the file got to run, with what was found out since the record was made.
+    #[must_use]
+    pub fn kind(&self) -> ExecKind {
+        match self.script() {
+            Some(script) if script.by_argument && self.kind == ExecKind::Exec => ExecKind::InterpreterArg,
+            _ => self.kind,
+        }
+    }
 }

@@ -1,7 +1,9 @@
 //! The executed file and the verdict about it.
 
+use serde::{Deserialize, Serialize};
+
 /// Where an executed file comes from. A verdict, not a boolean.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// As the image has it.
     Image,
@@ -15,7 +17,11 @@ pub enum Origin {
     Memfd,
     /// On a tmpfs.
     Tmpfs,
-    /// On another file system that is not an overlay.
+    /// On a file system that was mounted into the container: a volume, a bind mount, another disk.
+    Volume,
+    /// On an overlay that is not the container's root: whoever mounted it says what its lower layer is.
+    ForeignOverlay,
+    /// On a root file system that is not an overlay, which has no layers to ask.
     NotOverlay,
     /// Could not be told.
     #[default]
@@ -24,13 +30,15 @@ pub enum Origin {
 
 impl Origin {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Image,
         Self::New,
         Self::Modified,
         Self::MetadataOnly,
         Self::Memfd,
         Self::Tmpfs,
+        Self::Volume,
+        Self::ForeignOverlay,
         Self::NotOverlay,
         Self::Unknown,
     ];
@@ -45,6 +53,8 @@ impl Origin {
             Self::MetadataOnly => "metadata_only",
             Self::Memfd => "memfd",
             Self::Tmpfs => "tmpfs",
+            Self::Volume => "volume",
+            Self::ForeignOverlay => "foreign_overlay",
             Self::NotOverlay => "not_overlay",
             Self::Unknown => "unknown",
         }

@@ -4,7 +4,7 @@ use std::mem;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Container, ExecEvent, Names, ProcessDetails};
+use crate::event::{Container, Examination, ExecEvent, Names, ProcessDetails};
 
 /// The enriched parts of an event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub(super) struct Context {
     names: Names,
     /// One for each ancestor.
     ancestors: Vec<Option<ProcessDetails>>,
+    #[serde(default)]
+    examination: Option<Box<Examination>>,
 }
 
 impl Context {
@@ -22,6 +24,7 @@ impl Context {
         Self {
             container: event.container.clone(),
             names: event.names.clone(),
+            examination: event.examination.clone(),
             ancestors: event.ancestors.iter().map(|ancestor| ancestor.details.clone()).collect(),
         }
     }
@@ -31,6 +34,7 @@ impl Context {
     pub(super) fn exchange(&mut self, event: &mut ExecEvent) {
         mem::swap(&mut self.container, &mut event.container);
         mem::swap(&mut self.names, &mut event.names);
+        mem::swap(&mut self.examination, &mut event.examination);
         for (ancestor, details) in event.ancestors.iter_mut().zip(&mut self.ancestors) {
             mem::swap(&mut ancestor.details, details);
         }

@@ -39,6 +39,7 @@ impl Stages {
         let config = EnrichConfig::below(&host_root());
         let mut enricher = Enricher::new(config).map_err(PipelineError::Enricher)?;
         enricher.want_ancestors(engine.reads_ancestors(), engine.reads_ancestor_environments());
+        enricher.want_examination(engine.filter().examination, engine.filter().interpreters);
         Ok(Self {
             selftest: LiveTest::new(settings.selftest_interval, engine.filter(), health),
             clock: Host::boot_clock(),
@@ -106,6 +107,7 @@ impl Stages {
     /// Goes over to other rules and another layout of lines. Outputs are changed by themselves.
     pub(super) fn change(&mut self, settings: &Settings, engine: Engine) {
         self.enricher.want_ancestors(engine.reads_ancestors(), engine.reads_ancestor_environments());
+        self.enricher.want_examination(engine.filter().examination, engine.filter().interpreters);
         self.selftest.change(settings.selftest_interval, engine.filter());
         self.judge.change(settings, engine);
     }

@@ -7,6 +7,9 @@ mod command;
 mod container;
 mod describe;
 mod drop;
+mod drop_by;
+mod drop_file;
+mod drop_script;
 mod entry;
 mod event;
 mod event_times;
@@ -91,7 +94,7 @@ pub static FAMILIES: &[Family] = &[
     Family {
         name: "drop",
         description: "what this agent knows beyond Falco about the executed file",
-        tables: &[drop::FIELDS],
+        tables: &[drop::FIELDS, drop_file::FIELDS, drop_script::FIELDS, drop_by::FIELDS],
     },
     Family {
         name: "static",

@@ -25,19 +25,30 @@ pub struct KernelFilter {
     pub terms: Vec<FilterTerm>,
     /// Whether records shall carry the environment.
     pub environment: bool,
+    /// Whether some rule asks for what only the file itself tells.
+    pub examination: bool,
+    /// Whether some condition is about what interpreters are told to run.
+    pub interpreters: bool,
 }
 
 impl KernelFilter {
     /// What these conditions need. `fields` are all fields that they or their outputs ask for.
     pub fn of<'p>(
         programs: impl IntoIterator<Item = &'p Program<Field>>,
-        mut fields: impl Iterator<Item = &'p Field>,
+        fields: impl Iterator<Item = &'p Field>,
     ) -> Self {
         let mut wanted = Cubes::none();
+        let mut interpreters = false;
         for program in programs {
             wanted = wanted.or(over(program.expr(), true));
+            program.for_each_field(|info| interpreters |= info.field.asks_for_interpreters());
         }
-        Self { terms: wanted.at_most(FILTER_TERMS), environment: fields.any(Field::reads_environment) }
+        let (mut environment, mut examination) = (false, interpreters);
+        for field in fields {
+            environment |= field.reads_environment();
+            examination |= field.needs_examination();
+        }
+        Self { terms: wanted.at_most(FILTER_TERMS), environment, examination, interpreters }
     }
 
     /// Whether the kernel sends an exec with these predicates.
@@ -186,7 +197,7 @@ fn check_over(check: &CompiledCheck<Field>, truth: bool) -> Cubes {
         let may = match value {
             // What other values the check accepts is not looked at.
             Possible::Other => true,
-            Possible::Is(value) => check.holds(&mut Fixed(value)) == truth,
+            Possible::Is(value) => check.holds(&mut Fixed(Some(value))) == truth,
         };
         if may { cubes.or(when) } else { cubes }
     })
@@ -265,17 +276,17 @@ fn of_origin(origin: Origin) -> Cubes {
         Origin::Image => Cubes::one(OVERLAY | UPPER, OVERLAY),
         Origin::New | Origin::Modified | Origin::MetadataOnly => Cubes::one(UPPER, UPPER),
         Origin::Memfd => Cubes::one(predicate::MEMFD, predicate::MEMFD),
-        Origin::Tmpfs | Origin::NotOverlay => Cubes::one(OVERLAY | predicate::MEMFD, 0),
+        Origin::Tmpfs | Origin::Volume | Origin::NotOverlay => Cubes::one(OVERLAY | predicate::MEMFD, 0),
         // Of a file that is not on an overlay the kernel always knows where it is.
-        Origin::Unknown => Cubes::one(OVERLAY, OVERLAY),
+        Origin::ForeignOverlay | Origin::Unknown => Cubes::one(OVERLAY, OVERLAY),
     }
 }
 
-/// A source that answers every question with the same value.
-struct Fixed(Value<'static>);
+/// A source that answers every question with the same value, or none.
+struct Fixed(Option<Value<'static>>);
 
 impl FieldSource<'static, Field> for Fixed {
     fn value(&mut self, _: &Field) -> Option<Value<'static>> {
-        Some(self.0.clone())
+        self.0.clone()
     }
 }

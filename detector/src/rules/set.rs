@@ -14,7 +14,17 @@ use super::{
 use crate::alert::Priority;
 
 /// Fields of ours that every alert shows beside those of its output.
-const OWN_FIELDS: [&str; 5] = ["drop.age_ms", "drop.kind", "drop.metadata", "drop.origin", "drop.truncated"];
+const OWN_FIELDS: [&str; 9] = [
+    "drop.age_ms",
+    "drop.examined",
+    "drop.identical_to_image",
+    "drop.kind",
+    "drop.metadata",
+    "drop.origin",
+    "drop.sha256",
+    "drop.truncated",
+    "drop.via",
+];
 
 /// Which rules shall run.
 #[derive(Clone, Debug, PartialEq, Eq)]

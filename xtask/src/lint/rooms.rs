@@ -42,7 +42,8 @@ const ROOMS: &[Room] = &[
     Room { name: "decode", rooms: Use(&["event", "telemetry"]), crates: &[COMMON] },
     Room { name: "recording", rooms: Use(&[]), crates: &[COMMON] },
     // 3. What is made of an event.
-    Room { name: "enrich", rooms: Use(&["event", "telemetry"]), crates: &[] },
+    Room { name: "examine", rooms: Use(&["event", "telemetry"]), crates: &[] },
+    Room { name: "enrich", rooms: Use(&["event", "examine", "telemetry"]), crates: &[] },
     Room { name: "alert", rooms: Use(&["event", "telemetry"]), crates: &[] },
     // 4. The judgement.
     Room {

@@ -172,7 +172,13 @@ async fn a_container_that_hangs_holds_up_no_other_and_in_the_end_not_even_itself
     let judgement = enricher.identifier.recognise(&docker());
     let first = enricher.holder.hold(
         super::Key::of(&docker(), &judgement.id),
-        super::Released { event: docker(), found: None, users: None, late: super::Wanted::default() },
+        super::Released {
+            event: docker(),
+            found: None,
+            users: None,
+            examined: None,
+            late: super::Wanted::default(),
+        },
     );
     let question = super::Question {
         ticket: first.unwrap(),

@@ -11,12 +11,12 @@ use crate::{
 };
 
 const BOUND: Duration = Duration::from_millis(500);
-const BOTH: Wanted = Wanted { container: true, users: true, ancestors: false };
-const CONTAINER: Wanted = Wanted { container: true, users: false, ancestors: false };
+const BOTH: Wanted = Wanted { container: true, users: true, ancestors: false, examination: false };
+const CONTAINER: Wanted = Wanted { container: true, users: false, ancestors: false, examination: false };
 
 fn event(number: u64, late: Wanted) -> Released {
     let event = ExecEvent { number, ..container(7, "/") };
-    Released { event, found: None, users: None, late }
+    Released { event, found: None, users: None, examined: None, late }
 }
 
 /// A container of its own.
@@ -142,7 +142,7 @@ async fn being_dropped_half_way_loses_nothing() {
     assert!(timeout(BOUND / 100, holder.next()).await.is_err());
     let released = holder.next().await;
     assert!(released.found.is_some(), "the answer taken by a dropped call is still there");
-    assert_eq!(released.late, Wanted { container: false, users: true, ancestors: false });
+    assert_eq!(released.late, Wanted { container: false, users: true, ancestors: false, examination: false });
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,18 +1,36 @@
 //! `drop.*`: what this agent knows beyond Falco.
 
 use super::Entry;
-use crate::event::{ExecEvent, Value};
+use crate::event::{ExecEvent, Origin, Value};
 
 /// The family's entries.
 pub(super) static FIELDS: &[Entry] = &[
     Entry::text(
         "drop.origin",
-        "where the executed file comes from: image, new, modified, metadata_only, memfd, tmpfs, not_overlay, unknown",
+        "where the file comes from: image, new, modified, metadata_only, memfd, tmpfs, volume, foreign_overlay, not_overlay, unknown",
         |event, _| Some(Value::text(event.file.origin.name())),
     ),
-    Entry::text("drop.kind", "how the file got to run: exec, script", |event, _| {
-        Some(Value::text(event.kind.name()))
-    }),
+    Entry::text(
+        "drop.kind",
+        "how the file got to run: exec, script, interpreter_arg, exec_map",
+        |event, _| Some(Value::text(event.kind().name())),
+    ),
+    Entry::text(
+        "drop.confidence",
+        "how sure the origin is: high, low on a root without layers (by times alone), none where it is unknown",
+        |event, _| {
+            Some(Value::text(match event.file.origin {
+                Origin::Unknown => "none",
+                Origin::NotOverlay => "low",
+                _ => "high",
+            }))
+        },
+    ),
+    Entry::bool(
+        "drop.newer_than_container",
+        "whether the file was changed after the start of the container; all there is to tell on a root without layers",
+        |event, _| Some(Value::Bool(event.file.ctime_ns? > started(event)?)),
+    ),
     Entry::signed(
         "drop.age_ms",
         "milliseconds from the last change of the executed file to its exec; below 0 when a clock was set back",
@@ -53,6 +71,12 @@ fn inner(event: &ExecEvent) -> Option<(u32, u32)> {
     credentials.inner.or((credentials.user_ns_level == 0).then_some((credentials.euid, credentials.egid)))
 }
 
+/// Start of the first process of the pid namespace, or of the container where that is the later one.
+fn started(event: &ExecEvent) -> Option<u64> {
+    let by_runtime = event.container.facts().and_then(|facts| facts.started_ns);
+    event.process.pidns_start_ns.max(by_runtime)
+}
+
 fn age_ms(event: &ExecEvent) -> Option<i64> {
     let (now, changed) = (i64::try_from(event.time_ns).ok()?, i64::try_from(event.file.ctime_ns?).ok()?);
     Some((now - changed) / 1_000_000)
@@ -71,6 +95,8 @@ mod tests {
             ("drop.origin", "new"),
             ("drop.kind", "exec"),
             ("drop.age_ms", "3"),
+            ("drop.confidence", "high"),
+            ("drop.newer_than_container", "true"),
             ("drop.metadata", "partial:pending"),
         ]);
         assert_null(&["drop.truncated"]);

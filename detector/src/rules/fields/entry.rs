@@ -264,6 +264,28 @@ impl Field {
         }
     }
 
+    /// Whether its value comes from looking at files after the exec.
+    #[must_use]
+    pub fn needs_examination(&self) -> bool {
+        const FILE: [&str; 7] = [
+            "drop.examined",
+            "drop.sha256",
+            "drop.entropy",
+            "drop.identical_to_image",
+            "drop.mount",
+            "drop.path",
+            "drop.volume",
+        ];
+        let name = self.entry.name;
+        FILE.contains(&name) || name.starts_with("drop.elf.") || name.starts_with("drop.script.")
+    }
+
+    /// Whether a condition on it is about what interpreters are told to run.
+    #[must_use]
+    pub fn asks_for_interpreters(&self) -> bool {
+        self.entry.name == "drop.kind" || self.entry.name.starts_with("drop.script.")
+    }
+
     /// Kind of its values.
     #[must_use]
     pub fn value_type(&self) -> ValueType {

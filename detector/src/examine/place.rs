@@ -1,0 +1,137 @@
+//! A container as it can still be reached: by the process of the event, or by one above it in the same mount namespace.
+
+use std::{
+    fs::File,
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::{
+    fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2},
+    sys::stat::Mode,
+};
+
+use super::mount_table::{self, Mount};
+use crate::event::{ExecEvent, Finding, Gap};
+
+/// Bytes of `mountinfo` that are read.
+const MOUNTS: u64 = 4 << 20;
+/// Bytes of `fdinfo` that are read.
+const FD_INFO: u64 = 4096;
+
+/// The way in.
+pub(super) struct Place {
+    /// Root directory of the process that is the way in.
+    root: OwnedFd,
+    /// What is mounted where.
+    pub(super) mounts: Vec<Mount>,
+}
+
+impl Place {
+    /// The first process that lives and is in the event's mount namespace.
+    pub(super) fn of(event: &ExecEvent, proc: &Path) -> Option<Self> {
+        let pids = std::iter::once(event.process.pid).chain(event.ancestors.iter().map(|one| one.pid));
+        let wanted = format!("mnt:[{}]", event.namespaces.mnt);
+        pids.map(|pid| proc.join(pid.to_string())).find_map(|folder| {
+            let namespace = std::fs::read_link(folder.join("ns/mnt")).ok()?;
+            if namespace.as_os_str() != wanted.as_str() {
+                return None;
+            }
+            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+            let root = open(&folder.join("root"), flags, Mode::empty()).ok()?;
+            let mounts = mount_table::parse(&read_some(&folder.join("mountinfo"), MOUNTS)?);
+            Some(Self { root, mounts })
+        })
+    }
+
+    /// Opens a file as a process of the container would: links stay inside.
+    pub(super) fn open(&self, path: &Path) -> Finding<File> {
+        let path = path.strip_prefix("/").unwrap_or(path);
+        let how = |flags| {
+            OpenHow::new()
+                .flags(flags | OFlag::O_CLOEXEC)
+                .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS)
+        };
+        // First only the name: what opening a device or a fifo does is not ours to start.
+        let named = File::from(openat2(&self.root, path, how(OFlag::O_PATH)).map_err(gap)?);
+        if !named.metadata().map_err(|_| Gap::Unreadable)?.is_file() {
+            return Err(Gap::NotRegular);
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+        let file = File::from(openat2(&self.root, path, how(flags)).map_err(gap)?);
+        if file.metadata().map_err(|_| Gap::Unreadable)?.is_file() { Ok(file) } else { Err(Gap::NotRegular) }
+    }
+
+    /// The mount that an open file lies on, as the container numbers it.
+    pub(super) fn mount_of(&self, file: &File) -> Option<&Mount> {
+        let text = read_some(Path::new(&format!("/proc/self/fdinfo/{}", file.as_raw_fd())), FD_INFO)?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let id = text.lines().find_map(|line| line.strip_prefix("mnt_id:")?.trim().parse::<u64>().ok())?;
+        self.mounts.iter().find(|mount| mount.id == id)
+    }
+}
+
+fn gap(error: nix::Error) -> Gap {
+    match error {
+        nix::Error::ENOENT | nix::Error::ENOTDIR => Gap::Gone,
+        nix::Error::ENXIO | nix::Error::ENODEV => Gap::NotRegular,
+        _ => Gap::Unreadable,
+    }
+}
+
+fn read_some(path: &Path, bound: u64) -> Option<Vec<u8>> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(bound).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// The path of an open file from the top of its mount namespace, links resolved; `None` when it has no name any more.
+pub(super) fn path_of(file: &File) -> Option<PathBuf> {
+    let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok()?;
+    (path.is_absolute() && !path.as_os_str().as_bytes().ends_with(b" (deleted)")).then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::{Place, path_of};
+    use crate::event::{Gap, example};
+
+    fn own() -> Place {
+        let mut event = example::exec();
+        event.process.pid = std::process::id();
+        let link = fs::read_link("/proc/self/ns/mnt").unwrap().into_os_string().into_string().unwrap();
+        event.namespaces.mnt = link["mnt:[".len()..link.len() - 1].parse().unwrap();
+        Place::of(&event, Path::new("/proc")).unwrap()
+    }
+
+    #[test]
+    fn a_living_process_of_the_namespace_is_the_way_in() {
+        let place = own();
+        let file = place.open(&std::env::current_exe().unwrap()).unwrap();
+        assert_eq!(path_of(&file), Some(std::env::current_exe().unwrap().canonicalize().unwrap()));
+        assert!(place.mount_of(&file).is_some());
+    }
+
+    #[test]
+    fn a_process_of_another_namespace_is_none() {
+        let mut event = example::exec();
+        event.process.pid = std::process::id();
+        event.namespaces.mnt = 1;
+        assert!(Place::of(&event, Path::new("/proc")).is_none());
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_opened() {
+        let place = own();
+        let error = |path: &str| place.open(Path::new(path)).map(|_| ()).unwrap_err();
+        assert_eq!(error("/nowhere/x"), Gap::Gone);
+        assert_eq!(error("/dev/null"), Gap::NotRegular);
+        assert_eq!(error("/tmp"), Gap::NotRegular);
+    }
+}
