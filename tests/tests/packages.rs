@@ -16,10 +16,8 @@ const INSTALL: &str = "dpkg --install /packages/detector_*.deb >/dev/null";
 #[test]
 fn the_deb_comes_and_goes_in_a_clean_debian() {
     let Some(debian) = CleanDebian::for_case("the_deb_comes_and_goes_in_a_clean_debian") else { return };
-    assert_eq!(
-        debian.run(&format!("{INSTALL}; detector --version")).ok().trim(),
-        format!("detector version: {}", env!("CARGO_PKG_VERSION"))
-    );
+    let version = debian.run(&format!("{INSTALL}; detector --version")).ok();
+    assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
     // What it brings agrees with itself.
     let script = "detector -V /etc/detector/falco_rules.yaml >&2; detector -c /etc/detector/detector.yaml --dry-run >&2
         zcat /usr/share/man/man8/detector.8.gz | grep -c '^.SH'; test -s /usr/share/man/man8/detector-doctor.8.gz
