@@ -14,13 +14,13 @@ use not_run::{Class, NotRun};
 
 /// Install what is missing, build, lint, and run all tests, also those on the real kernel (root)
 ///
-/// With FILTER, lint and the other kernels are left out and only tests run whose name contains it. With CI=true a test that could not run
+/// With FILTER, lint is left out and only tests run whose name contains it. With CI=true a test that could not run
 /// because a part is missing on this machine is a failure.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Leave out the other kernels, which are booted in emulated machines (what `cargo xtask vm` does alone)
+    /// Also boot the other kernels in emulated machines (what `cargo xtask vm` does alone)
     #[arg(long)]
-    no_vm: bool,
+    vm: bool,
 
     /// Arguments for the test programs, after `--`: usually a part of a test's name
     #[arg(last = true, value_name = "FILTER")]
@@ -86,8 +86,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             }
         }
     });
-    // A filter asks for a few tests, quickly.
-    if !options.no_vm && options.filter.is_empty() {
+    if options.vm {
         step("other kernels, emulated", &mut || {
             if !built {
                 bail!("there is no agent to test: see the step `build`");
