@@ -15,10 +15,12 @@ mod load;
 mod object;
 pub mod offsets;
 mod preemption;
+mod recursion;
 mod ring;
 
 pub use counters::{Counters, Loss};
 pub use error::KernelError;
 pub use host::Host;
 pub use load::{Kernel, LoadOptions};
+pub use recursion::RecursionMisses;
 pub use ring::RingReader;

@@ -137,7 +137,7 @@ pub async fn run(
     if let Some(task) = log_task {
         task.abort();
     }
-    stages.report(&counters.read(), missed);
+    stages.report(&counters.read(), missed, ring.duplicates());
     outcome
 }
 

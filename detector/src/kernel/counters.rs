@@ -15,6 +15,14 @@ pub struct Loss {
 }
 
 impl Loss {
+    /// Sums of which one is not 0.
+    #[cfg(test)]
+    pub(crate) fn with(counter: Counter, sum: u64) -> Self {
+        let mut loss = Self::default();
+        loss.sums[counter as usize] = sum;
+        loss
+    }
+
     /// The sum of one counter.
     #[must_use]
     pub const fn of(&self, counter: Counter) -> u64 {

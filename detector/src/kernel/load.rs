@@ -20,7 +20,7 @@ use tokio::{
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Counters, Host, KernelError,
+    Counters, Host, KernelError, RecursionMisses,
     bpf_call::{self, ProgramKind},
     btf::Btf,
     live_settings::LiveSettings,
@@ -166,15 +166,18 @@ impl Kernel {
         Ok(Counters::new(map))
     }
 
-    /// Execs that the kernel did not show to the hook because it was already running on that CPU: at most so many, as
-    /// each copy of the program may have seen what the other did not. `None` where the kernel does not tell (before
-    /// 5.12). From the programs' `fdinfo`.
+    /// What the kernel kept from the copies of the program; `None` where it does not tell (before 5.12).
     #[must_use]
-    pub fn recursion_misses(&self) -> Option<u64> {
-        let missed = self.programs.iter().map(|attached| -> Option<u64> {
-            fact_of(&attached.program, "recursion_misses:").and_then(|number| number.parse().ok())
-        });
-        missed.reduce(|one, other| Some(one?.min(other?))).flatten()
+    pub fn recursion_misses(&self) -> Option<RecursionMisses> {
+        let missed =
+            |attached: &Attached| fact_of(&attached.program, "recursion_misses:")?.parse::<u64>().ok();
+        let first = missed(self.programs.first()?)?;
+        let second = self.programs.get(1).map(missed);
+        match second {
+            Some(None) => None,
+            Some(second) => Some(RecursionMisses { first, second }),
+            None => Some(RecursionMisses { first, second: None }),
+        }
     }
 
     /// Runs of the hooks and the nanoseconds that they took; `None` while the kernel keeps no such statistics

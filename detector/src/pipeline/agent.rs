@@ -195,7 +195,8 @@ impl Agent {
         let kernel =
             [Counter::RingFull, Counter::NoScratch].map(|counter| (counter.name(), loss.of(counter)));
         let mut all = kernel.to_vec();
-        all.extend(self.kernel.recursion_misses().map(|count| ("recursion", count)));
+        let missed = self.kernel.recursion_misses();
+        all.extend(missed.map(|missed| ("recursion", missed.unseen(loss, self.ring.duplicates()))));
         all
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     enrich::{EnrichConfig, Enricher},
     event::{BootClock, ExecEvent},
     format::InternalAlert,
-    kernel::{Host, Loss, RingReader},
+    kernel::{Host, Loss, RecursionMisses, RingReader},
     output::{Line, OutputCounters, Outputs},
     rules::Engine,
     settings::Settings,
@@ -123,7 +123,8 @@ impl Stages {
     }
 
     /// The last words: what came, and what became of it.
-    pub(super) fn report(&self, loss: &Loss, missed: Option<u64>) {
+    pub(super) fn report(&self, loss: &Loss, missed: Option<RecursionMisses>, duplicates: u64) {
+        let missed = missed.map(|missed| missed.unseen(loss, duplicates));
         let reasons: Vec<String> =
             Counter::ALL.iter().map(|counter| format!("{}={}", counter.name(), loss.of(*counter))).collect();
         let enriched = self.enricher.stats();
