@@ -23,13 +23,14 @@ fn the_deb_comes_and_goes_in_a_clean_debian() {
         zcat /usr/share/man/man8/detector.8.gz | grep -c '^.SH'; test -s /usr/share/man/man8/detector-doctor.8.gz
         test -s /usr/share/bash-completion/completions/detector";
     let _ = debian.run(script).ok();
-    // systemd's own reader finds nothing to say about the unit; it says so on standard error.
-    let verified = debian.run("systemd-analyze verify /usr/lib/systemd/system/detector.service");
-    assert!(verified.status.success() && verified.stderr.trim().is_empty(), "{verified}");
+    // systemd's own reader finds nothing to say about the unit. There is no `man` in a minimal Debian to find the page with.
+    let verified =
+        debian.run("systemd-analyze verify --man=no /usr/lib/systemd/system/detector.service 2>&1");
+    assert!(verified.status.success() && verified.stdout.trim_ascii().is_empty(), "{verified}");
     assert_eq!(debian.run("systemctl is-enabled detector").ok().trim(), "enabled");
     // The administrator's files stay with the package's last trace.
-    let script = "echo '# ours' >/etc/detector/rules.d/ours.yaml; dpkg --purge detector >/dev/null
-        find / -xdev -name '*detector*' -not -path '/var/lib/dpkg/*' -not -path '/proc/*' -not -path '/var/log/*'; ls -R /etc/detector";
+    let script = "echo '# ours' >/etc/detector/rules.d/ours.yaml; dpkg --purge detector >/dev/null 2>&1
+        find / -xdev -name '*detector*' -not -path '/var/lib/dpkg/*' -not -path '/proc/*' -not -path '/packages/*' -not -path '/var/log/*'; ls -R /etc/detector";
     let left = debian.run(script);
     assert!(left.status.success(), "{left}");
     let text = String::from_utf8_lossy(&left.stdout);
