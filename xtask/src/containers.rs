@@ -52,6 +52,8 @@ pub(crate) const ENGINES: [Engine; 3] = [
         needed: &[
             Needed { program: "podman", package: "podman" },
             Needed { program: "conmon", package: "conmon" },
+            // Without it a user has but one id in a container.
+            Needed { program: "newuidmap", package: "uidmap" },
             // Starts it as a user without rights; in every Debian, but not in every image of one.
             Needed { program: "setpriv", package: "util-linux" },
         ],
