@@ -108,6 +108,10 @@ kernel_offsets! {
     mount_mountpoint,
     /// `mount.mnt_id`
     mount_id,
+    /// `mount.mnt_mounts`: the list of mounts below it.
+    mount_mounts,
+    /// `mount.mnt_child`: its place in the list of the mount above.
+    mount_child,
     /// `task_struct.mm`
     task_mm,
     /// `task_struct.pid`
@@ -236,6 +240,8 @@ kernel_offsets! {
     nsproxy_cgroup,
     /// `mnt_namespace.ns.inum`
     mnt_ns_inum,
+    /// `mnt_namespace.root`
+    mnt_ns_root,
     /// `uts_namespace.ns.inum`
     uts_ns_inum,
     /// `ipc_namespace.ns.inum`

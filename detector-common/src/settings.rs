@@ -16,12 +16,23 @@ pub mod predicate {
     pub const TTY: u32 = 1 << 4;
     /// The layer could not be told; every term must be judged as if its layer bits were met.
     pub const LAYER_UNKNOWN: u32 = 1 << 5;
+    /// What was executed is a script: the file is its interpreter. Set also where that could not be told.
+    pub const SCRIPT: u32 = 1 << 6;
+    /// The file does not lie on the root of its mount namespace, which is another than the host's: of a file on an overlay
+    /// its file system counts, of others the mount. Set also where that could not be told.
+    pub const FOREIGN: u32 = 1 << 7;
+    /// The file is named like an interpreter, which may be told what to run by an argument or on its standard input.
+    pub const INTERPRETER: u32 = 1 << 8;
+    /// The file is on a tmpfs, and no memfd.
+    pub const TMPFS: u32 = 1 << 9;
     /// The bits that are known from the file alone, before the task is looked at.
-    pub const OF_FILE: u32 = OVERLAY | UPPER_LAYER | MEMFD;
+    pub const OF_FILE: u32 = OVERLAY | UPPER_LAYER | MEMFD | TMPFS;
     /// The bits that only a look at the task tells.
     pub const OF_TASK: u32 = CONTAINER_LIKE | TTY;
+    /// The bits that are looked at only where some term asks for them, because they cost more.
+    pub const ON_DEMAND: u32 = SCRIPT | FOREIGN | INTERPRETER;
     /// There are so many combinations of all bits.
-    pub const COMBINATIONS: u32 = 1 << 6;
+    pub const COMBINATIONS: u32 = 1 << 10;
 }
 
 /// One conjunction: an exec passes when `predicates & mask == value`.
@@ -46,42 +57,52 @@ impl FilterTerm {
     }
 }
 
+/// Words of the filter.
+pub const FILTER_WORDS: usize = predicate::COMBINATIONS as usize / 64;
+
 /// Settings of the hooks. They can be changed while the hooks run: each member is one word, and a mixture of old and
 /// new members is harmless.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Settings {
-    /// The filter: bit `n` is 1 when an exec whose predicates are the number `n` shall be sent.
-    pub wanted: u64,
+    /// The filter: bit `n % 64` of word `n / 64` is 1 when an exec whose predicates are the number `n` shall be sent.
+    pub wanted: [u64; FILTER_WORDS],
+    /// The same as if each bit of [`predicate::ON_DEMAND`] could be 0 or 1: one word for files that are not on a tmpfs, and
+    /// one for those that are. What is not wanted by these needs no further look.
+    pub possible: [u64; 2],
+    /// Those bits of [`predicate::ON_DEMAND`] that some term asks for.
+    pub on_demand: u32,
     /// 1 when records shall carry the environment.
     pub want_env: u32,
-    /// Explicit padding.
-    pub reserved: u32,
 }
 
 impl Settings {
     /// Settings that send the execs that pass any of the terms; without terms none is sent.
     #[must_use]
     pub const fn of(terms: &[FilterTerm], want_env: bool) -> Self {
-        let mut wanted = 0;
+        let mut wanted = [0; FILTER_WORDS];
+        let mut possible = [0; 2];
+        let mut on_demand = 0;
         let mut predicates = 0;
         while predicates < predicate::COMBINATIONS {
             let mut index = 0;
             while index < terms.len() {
                 if terms[index].passes(predicates) {
-                    wanted |= 1 << predicates;
+                    wanted[predicates as usize / 64] |= 1 << (predicates % 64);
+                    possible[(predicates & predicate::TMPFS != 0) as usize] |= 1 << (predicates % 64);
                 }
+                on_demand |= terms[index].mask & predicate::ON_DEMAND;
                 index += 1;
             }
             predicates += 1;
         }
-        Self { wanted, want_env: want_env as u32, reserved: 0 }
+        Self { wanted, possible, on_demand, want_env: want_env as u32 }
     }
 
     /// Settings that send every exec.
     #[must_use]
     pub const fn everything() -> Self {
-        Self { wanted: u64::MAX, want_env: 0, reserved: 0 }
+        Self { wanted: [u64::MAX; FILTER_WORDS], possible: [u64::MAX; 2], on_demand: 0, want_env: 0 }
     }
 }
 
@@ -92,7 +113,7 @@ mod tests {
     const UPPER: u32 = predicate::OVERLAY | predicate::UPPER_LAYER;
 
     fn sends(settings: Settings, predicates: u32) -> bool {
-        settings.wanted >> predicates & 1 == 1
+        settings.wanted[predicates as usize / 64] >> (predicates % 64) & 1 == 1
     }
 
     #[test]
@@ -129,6 +150,17 @@ mod tests {
         let settings = Settings::of(&[in_container], false);
         assert!(!sends(settings, unknown), "what is known to differ still counts");
         assert!(sends(settings, unknown | predicate::CONTAINER_LIKE));
+    }
+
+    #[test]
+    fn what_costs_more_is_looked_at_on_demand() {
+        let script = predicate::SCRIPT | predicate::CONTAINER_LIKE;
+        let settings = Settings::of(&[FilterTerm { mask: script, value: script }], false);
+        assert_eq!(settings.on_demand, predicate::SCRIPT);
+        assert_eq!(settings.possible[0] >> predicate::CONTAINER_LIKE & 1, 1);
+        assert_eq!(settings.possible[1] & 1, 0, "no host");
+        assert!(sends(settings, script | predicate::OVERLAY));
+        assert!(!sends(settings, predicate::CONTAINER_LIKE) && !sends(settings, predicate::SCRIPT));
     }
 
     #[test]

@@ -6,6 +6,8 @@ pub(crate) mod arguments;
 pub(crate) mod cgroup;
 pub(crate) mod credentials;
 pub(crate) mod executable;
+pub(crate) mod invocation;
+pub(crate) mod mount_root;
 pub(crate) mod namespaces;
 pub(crate) mod overlay_layer;
 pub(crate) mod path;

@@ -45,6 +45,15 @@ pub(crate) fn follow(base: Address, offset: u32) -> Result<Address, Fault> {
     if pointer.is_null() { Err(Fault::Read) } else { Ok(pointer) }
 }
 
+/// Reads a pointer member; null where it cannot be read. Through memory, and no `Result`: of an error LLVM leaves the value
+/// undefined, and the verifier refuses to see it used.
+#[inline(always)]
+pub(crate) fn pointer(base: Address, offset: u32) -> Address {
+    let mut pointer: Address = core::ptr::null();
+    copy(&mut pointer, base, offset);
+    pointer
+}
+
 /// Address of a member that is embedded in the struct at `base`.
 #[inline(always)]
 pub(crate) fn embedded(base: Address, offset: u32) -> Result<Address, Fault> {

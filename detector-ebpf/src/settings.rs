@@ -3,7 +3,10 @@
 
 use core::cell::UnsafeCell;
 
-use detector_common::{kernel_offsets::KernelOffsets, settings::Settings};
+use detector_common::{
+    kernel_offsets::KernelOffsets,
+    settings::{FILTER_WORDS, Settings},
+};
 
 #[unsafe(no_mangle)]
 pub(crate) static OFFSETS: KernelOffsets = KernelOffsets::NONE;
@@ -15,8 +18,12 @@ pub(crate) static SECOND_ATTACHED: u32 = 0;
 /// In a map of their own, which user space maps into its memory.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".data.settings")]
-pub(crate) static SETTINGS: Changeable<Settings> =
-    Changeable(UnsafeCell::new(Settings { wanted: 0, want_env: 0, reserved: 0 }));
+pub(crate) static SETTINGS: Changeable<Settings> = Changeable(UnsafeCell::new(Settings {
+    wanted: [0; FILTER_WORDS],
+    possible: [0; 2],
+    on_demand: 0,
+    want_env: 0,
+}));
 
 /// What user space may change at any time.
 #[repr(transparent)]
@@ -46,6 +53,27 @@ macro_rules! setting {
 pub(crate) fn second_attached() -> bool {
     // SAFETY: as for offset!.
     unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SECOND_ATTACHED)) != 0 }
+}
+
+/// The word of the filter that says what is possible, of files on a tmpfs or of others.
+#[inline(always)]
+pub(crate) fn possible(on_tmpfs: bool) -> u64 {
+    // SAFETY: as for setting!, and within the array.
+    unsafe {
+        let words = core::ptr::addr_of!((*SETTINGS.0.get()).possible).cast::<u64>();
+        core::ptr::read_volatile(words.add(on_tmpfs as usize))
+    }
+}
+
+/// One word of the filter.
+#[inline(always)]
+pub(crate) fn wanted(word: u32) -> u64 {
+    // The bound is for the verifier.
+    let word = word as usize & (FILTER_WORDS - 1);
+    // SAFETY: as for setting!, and within the array.
+    unsafe {
+        core::ptr::read_volatile(core::ptr::addr_of!((*SETTINGS.0.get()).wanted).cast::<u64>().add(word))
+    }
 }
 
 pub(crate) use {offset, setting};

@@ -8,7 +8,7 @@ mod synthetic;
 use std::sync::LazyLock;
 
 use detector::{
-    event::ExecEvent,
+    event::{self, ExecEvent},
     rules::{
         Catalog, Engine, KernelFilter, RuleChoice,
         files::RuleFile,
@@ -45,6 +45,27 @@ enum Place {
     Disk,
 }
 
+/// What the kernel side could tell about the root of the mount namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NsRoot {
+    Unreadable,
+    /// The same directory as the host's.
+    OfTheHost,
+    /// The file is on it.
+    Own,
+    /// The file is on something mounted below it.
+    OwnAndElsewhere,
+}
+
+/// How the exec came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    Plain,
+    Script,
+    /// An interpreter, with a script of the image, and a dropped one.
+    Interpreter(Option<event::Origin>),
+}
+
 /// An exec, as far as the filter can know about it. `None` = the kernel side could not read it.
 #[derive(Clone, Debug)]
 struct Situation {
@@ -53,6 +74,8 @@ struct Situation {
     mnt: Option<u32>,
     host_mnt: Option<u32>,
     overlay_root: Option<bool>,
+    ns_root: NsRoot,
+    run: Run,
     tty: Option<u32>,
     cgroup: &'static [&'static str],
 }
@@ -65,7 +88,8 @@ impl Situation {
             Place::Lower => predicate::OVERLAY,
             Place::Upper(_) => predicate::OVERLAY | predicate::UPPER_LAYER,
             Place::Memfd => predicate::MEMFD,
-            Place::Tmpfs | Place::Disk => 0,
+            Place::Tmpfs => predicate::TMPFS,
+            Place::Disk => 0,
         }
     }
 
@@ -75,6 +99,16 @@ impl Situation {
         let mut facts = 0;
         if looks_at(predicate::CONTAINER_LIKE) && self.container_like() {
             facts |= predicate::CONTAINER_LIKE;
+        }
+        let at_home = matches!(self.ns_root, NsRoot::Own | NsRoot::OfTheHost);
+        if looks_at(predicate::FOREIGN) && !at_home {
+            facts |= predicate::FOREIGN;
+        }
+        if looks_at(predicate::SCRIPT) && self.run == Run::Script {
+            facts |= predicate::SCRIPT;
+        }
+        if looks_at(predicate::INTERPRETER) && matches!(self.run, Run::Interpreter(_)) {
+            facts |= predicate::INTERPRETER;
         }
         if looks_at(predicate::TTY) && self.tty != Some(0) {
             facts |= predicate::TTY;
@@ -123,7 +157,32 @@ impl Situation {
         fixed.task.pidns_level = self.pidns_level.unwrap_or(0);
         fixed.namespaces.mnt = self.mnt.unwrap_or(0);
         fixed.namespaces.host_mnt = self.host_mnt.unwrap_or(0);
-        record.event()
+        fixed.exe.dev = 41;
+        fixed.known |= match self.ns_root {
+            NsRoot::Unreadable => 0,
+            NsRoot::OfTheHost => known::NS_ROOT,
+            NsRoot::Own => known::NS_ROOT | known::OWN_NS_ROOT | known::ON_NS_ROOT,
+            NsRoot::OwnAndElsewhere => known::NS_ROOT | known::OWN_NS_ROOT,
+        };
+        fixed.exe.ns_root_dev = if self.ns_root == NsRoot::Own { 41 } else { 7 };
+        if self.run == Run::Script {
+            record = record.with(SectionKind::Filename, b"./x.sh").with(SectionKind::Interp, b"/bin/sh");
+        }
+        let mut event = record.event();
+        if let Run::Interpreter(Some(origin)) = self.run {
+            let script = event::Script {
+                path: b"/tmp/x.sh".to_vec(),
+                source: event::ScriptSource::Path,
+                by_argument: true,
+                origin,
+                ino: Ok(7),
+                content: Err(event::Gap::Gone),
+                identical_to_image: Err(event::Gap::Gone),
+            };
+            let nothing = event::Examination::missing(event::Gap::Gone);
+            event.examination = Some(Box::new(event::Examination { script: Some(script), ..nothing }));
+        }
+        event
     }
 }
 
@@ -227,6 +286,20 @@ const CHECKS: &[&str] = &[
     "drop.origin in (tmpfs, not_overlay)",
     "drop.origin = unknown",
     "drop.origin exists",
+    "drop.origin = volume",
+    "drop.origin = foreign_overlay",
+    "drop.origin in (foreign_overlay, new)",
+    "drop.origin != foreign_overlay",
+    "drop.kind = exec",
+    "drop.kind = script",
+    "drop.kind != script",
+    "drop.kind = interpreter_arg",
+    "drop.kind in (interpreter_arg, exec_map)",
+    "drop.kind = exec_map",
+    "drop.script.origin = new",
+    "drop.script.origin in (image, new)",
+    "drop.script.origin exists",
+    "drop.script.path startswith /tmp",
     "toupper(drop.origin) = NEW",
     "proc.is_exe_writable=true",
     "evt.arg.flags contains EXE_UPPER_LAYER",
@@ -258,22 +331,42 @@ fn situations() -> &'static [(Situation, ExecEvent)] {
         let uppers = [Origin::New, Origin::Modified, Origin::MetadataOnly, Origin::Unknown].map(Place::Upper);
         let others = [Place::OverlayUnreadable, Place::Lower, Place::Memfd, Place::Tmpfs, Place::Disk];
         let cgroups: [&[&str]; 3] = [&["x.service"], &["docker", CONTAINER], &["lxc.payload.host"]];
+        // An own root of the mount namespace is only in another mount namespace than the host's.
+        let namespaces = [
+            (Some(HOST_MNT), Some(HOST_MNT), NsRoot::OfTheHost),
+            (Some(HOST_MNT), Some(HOST_MNT), NsRoot::Unreadable),
+            (Some(4_026_532_000), Some(HOST_MNT), NsRoot::Own),
+            (Some(4_026_532_000), Some(HOST_MNT), NsRoot::OwnAndElsewhere),
+            (None, Some(HOST_MNT), NsRoot::Own),
+            (Some(HOST_MNT), None, NsRoot::Unreadable),
+        ];
+        let runs = [
+            Run::Plain,
+            Run::Script,
+            Run::Interpreter(None),
+            Run::Interpreter(Some(event::Origin::Image)),
+            Run::Interpreter(Some(event::Origin::New)),
+        ];
         let mut all = Vec::new();
         for place in uppers.into_iter().chain(others) {
             for pidns_level in [None, Some(0), Some(1)] {
-                for (mnt, host_mnt) in [
-                    (Some(HOST_MNT), Some(HOST_MNT)),
-                    (Some(4_026_532_000), Some(HOST_MNT)),
-                    (None, Some(HOST_MNT)),
-                    (Some(HOST_MNT), None),
-                ] {
-                    for tty in [None, Some(0), Some(1025), Some(34_816)] {
-                        for (overlay_root, cgroup) in [None, Some(true), Some(false)]
-                            .into_iter()
-                            .flat_map(|root| cgroups.iter().map(move |cgroup| (root, *cgroup)))
+                for ((mnt, host_mnt, ns_root), run) in
+                    namespaces.into_iter().flat_map(|ns| runs.map(move |run| (ns, run)))
+                {
+                    for tty in [None, Some(0), Some(34_816)] {
+                        for (overlay_root, cgroup) in [None, Some(true), Some(false)].into_iter().zip(cgroups)
                         {
-                            let situation =
-                                Situation { place, pidns_level, mnt, host_mnt, overlay_root, tty, cgroup };
+                            let situation = Situation {
+                                place,
+                                pidns_level,
+                                mnt,
+                                host_mnt,
+                                overlay_root,
+                                ns_root,
+                                run,
+                                tty,
+                                cgroup,
+                            };
                             let event = situation.event();
                             all.push((situation, event));
                         }
@@ -372,6 +465,17 @@ fn filters_are_as_narrow_as_the_kernel_can_tell() {
             "from a memfd; or in a container, from the upper layer",
         ),
         (&["not (container.id = host or proc.tty = 0)"], "in a container, with a terminal"),
+        (&["container.id != host and drop.kind = script"], "in a container, of a script"),
+        (
+            &["container.id != host and drop.script.origin in (new, modified)"],
+            "in a container, of a script; or in a container, of an interpreter",
+        ),
+        (
+            &["container.id != host and drop.origin in (tmpfs, volume)"],
+            "in a container, on a tmpfs; or in a container, not on an overlay, not from a memfd, not on a tmpfs, not on \
+             the container's root",
+        ),
+        (&["drop.origin = foreign_overlay"], "in a container, on an overlay, not on the container's root"),
     ];
     for (conditions, filter) in cases {
         assert_eq!(described(conditions), *filter, "{conditions:?}");

@@ -16,6 +16,8 @@ const ARGUMENT: &str = "Dropped script run by interpreter in container";
 const PIPED: &str = "Program piped into interpreter in container";
 const MEMORY: &str = "Execution from memory in container";
 const TMPFS: &str = "Execution from tmpfs in container";
+const VOLUME: &str = "Execution from a volume in container";
+const FOREIGN: &str = "Execution from a foreign overlay in container";
 const IDENTICAL: &str = "Image file executed after its metadata changed";
 
 /// Switches on what is off because it costs records.
@@ -70,11 +72,14 @@ const TABLE: [Verdict; 17] = [
     // 6: the memory of a running process
     OutOfScope,
     // 7: other file systems
-    Caught(&[("mkdir /$N; busybox mount -t tmpfs none /$N; cp /bin/probe /$N/x; /$N/x exit", TMPFS)]),
+    Caught(&[
+        ("mkdir /$N; busybox mount -t tmpfs none /$N; cp /bin/probe /$N/x; /$N/x exit", TMPFS),
+        ("mkdir /$N; busybox mount -t ramfs none /$N; cp /bin/probe /$N/x; /$N/x exit", VOLUME),
+    ]),
     // 8: an overlay of the attacker's own, with the payload in its lower layer
-    NotCaught,
+    Caught(&[("FOREIGN /$N/m/x exit", FOREIGN)]),
     // 9: the same behind chroot
-    NotCaught,
+    Caught(&[("FOREIGN busybox chroot /$N/m /x exit $N", FOREIGN)]),
     // 10: a copy of a program of the image
     Caught(&[("cp /bin/probe /tmp/$N; /tmp/$N exit", STOCK)]),
     // 11: a program of the image, overwritten in place
@@ -116,6 +121,9 @@ fn check(deeds: &[(&str, &str)], container: &BareContainer) {
     };
     let agent = agent(folder.path());
     let base = marker("way");
+    let foreign = "mkdir /$N; busybox mount -t tmpfs none /$N; mkdir /$N/l /$N/u /$N/w /$N/m; \
+        cp /bin/busybox /$N/l/busybox; cp /bin/probe /$N/l/x; \
+        busybox mount -t overlay -o lowerdir=/$N/l,upperdir=/$N/u,workdir=/$N/w none /$N/m;";
     let mut script = String::new();
     for (index, (deed, _)) in deeds.iter().enumerate() {
         let tool = format!("/usr/bin/{base}-tool-{index}-");
@@ -123,7 +131,7 @@ fn check(deeds: &[(&str, &str)], container: &BareContainer) {
             &container.lower().join(TOOL.trim_start_matches('/')),
             &container.lower().join(tool.trim_start_matches('/')),
         );
-        let deed = deed.replace("SCRIPT", WRITE_SCRIPT).replace("TOOL", &tool);
+        let deed = deed.replace("SCRIPT", WRITE_SCRIPT).replace("FOREIGN", foreign).replace("TOOL", &tool);
         let _ = writeln!(script, "(N={base}-{index}-; {deed})");
     }
     // Scripts are looked up after they ran, by a process of the container that still lives.

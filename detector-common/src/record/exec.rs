@@ -62,6 +62,12 @@ pub mod known {
     pub const RSS: u64 = 1 << 13;
     /// Number of open descriptors.
     pub const FD_OPEN: u64 = 1 << 14;
+    /// The root mount of the mount namespace: [`super::FileFacts::ns_root_dev`] and the two bits below.
+    pub const NS_ROOT: u64 = 1 << 15;
+    /// The root of the task's mount namespace is another directory than the root of the host's.
+    pub const OWN_NS_ROOT: u64 = 1 << 16;
+    /// The file lies on the root mount of the mount namespace, not on one that is mounted below it.
+    pub const ON_NS_ROOT: u64 = 1 << 17;
     /// No fact: the record is from the second copy of the program, because the first had not marked the exec as seen.
     pub const SECOND_LOOK: u64 = 1 << 20;
 }
@@ -225,8 +231,8 @@ pub struct FileFacts {
     pub origin: u8,
     /// Explicit padding.
     pub reserved: u8,
-    /// Device of the host-side mount that holds it; reserved.
-    pub reserved2: u32,
+    /// Device of the root of the task's mount namespace, whatever the task's own root directory is.
+    pub ns_root_dev: u32,
 }
 
 /// Where an executed file comes from, as far as the kernel side can tell.

@@ -8,7 +8,10 @@ use detector_common::{
 };
 
 use crate::{
-    capture::overlay_layer::{Layer, OVERLAY_MAGIC},
+    capture::{
+        mount_root,
+        overlay_layer::{Layer, OVERLAY_MAGIC},
+    },
     kernel_read::{Address, Block, Fault, copy, embedded, follow, read, read_str, typed},
     maps::Scratch,
     settings::offset,
@@ -82,7 +85,13 @@ impl Executable {
                     predicate::UPPER_LAYER
                 };
         }
-        if self.is_memfd() { predicate::MEMFD } else { 0 }
+        if self.is_memfd() {
+            predicate::MEMFD
+        } else if self.magic == TMPFS_MAGIC {
+            predicate::TMPFS
+        } else {
+            0
+        }
     }
 
     /// A memfd's dentry is its own parent and is named `memfd:...`; only tmpfs and hugetlbfs have them.
@@ -130,6 +139,7 @@ pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
     if root(&mut record.exe, task).unwrap_or(false) {
         record.known |= known::ROOT;
     }
+    mount_root::capture(record, task, exe.file);
 }
 
 const NOTHING: FileFacts = FileFacts {
@@ -156,7 +166,7 @@ const NOTHING: FileFacts = FileFacts {
     mode: 0,
     origin: Origin::Unknown as u8,
     reserved: 0,
-    reserved2: 0,
+    ns_root_dev: 0,
 };
 
 #[inline(always)]

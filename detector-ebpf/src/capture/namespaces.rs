@@ -25,14 +25,14 @@ fn differs(task: Address) -> Result<bool, Fault> {
 }
 
 #[inline(always)]
-fn mnt_ns(task: Address) -> Result<Address, Fault> {
+pub(crate) fn mnt_ns(task: Address) -> Result<Address, Fault> {
     follow(follow(task, offset!(task_nsproxy))?, offset!(nsproxy_mnt))
 }
 
 /// The mount namespace of the host's first process: the outermost number of any task belongs to the initial pid
 /// namespace, whose reaper that process is.
 #[inline(always)]
-fn host_mnt_ns(task: Address) -> Result<Address, Fault> {
+pub(crate) fn host_mnt_ns(task: Address) -> Result<Address, Fault> {
     mnt_ns(follow(Ids::initial_namespace(task)?, offset!(pid_ns_child_reaper))?)
 }
 

@@ -54,7 +54,7 @@ fn detector_exec2(ctx: BtfTracePointContext) -> i32 {
 fn detector_exec_raw(ctx: RawTracePointContext) -> i32 {
     let bprm: Address = ctx.arg(2);
     match follow(bprm, offset!(bprm_file)).and_then(Executable::judge) {
-        Ok(exe) => judged(&ctx, ctx.arg(0), ctx.arg(1), bprm, exe, Copy::First),
+        Ok(exe) => judged::<_, false>(&ctx, ctx.arg(0), ctx.arg(1), bprm, exe, Copy::First),
         Err(_) => count(Counter::Unreadable),
     }
     0
@@ -64,16 +64,23 @@ fn detector_exec_raw(ctx: RawTracePointContext) -> i32 {
 fn typed_exec(ctx: &BtfTracePointContext, copy: Copy) {
     let bprm: Address = ctx.arg(2);
     match Executable::judge_typed(typed(bprm, offset!(bprm_file))) {
-        Ok(exe) => judged(ctx, ctx.arg(0), ctx.arg(1), bprm, exe, copy),
+        Ok(exe) => judged::<_, true>(ctx, ctx.arg(0), ctx.arg(1), bprm, exe, copy),
         Err(_) => count(Counter::Unreadable),
     }
 }
 
 /// The rest of the way, which few execs go.
 #[inline(always)]
-fn judged<C: EbpfContext>(ctx: &C, task: Address, old_tid: i32, bprm: Address, exe: Executable, copy: Copy) {
+fn judged<C: EbpfContext, const TYPED: bool>(
+    ctx: &C,
+    task: Address,
+    old_tid: i32,
+    bprm: Address,
+    exe: Executable,
+    copy: Copy,
+) {
     let facts = exe.predicates();
-    if !filter::wants(facts, task) {
+    if !filter::wants::<TYPED>(&exe, facts, task, bprm) {
         return;
     }
     match copy {

@@ -20,6 +20,8 @@ const _: () = assert!(
     "the flags of the record are those of the event"
 );
 
+/// `OVERLAYFS_SUPER_MAGIC`
+const OVERLAY_MAGIC: u64 = 0x794c_7630;
 /// Bytes of a page: `total_vm` counts them. The same on every kernel this agent supports.
 const PAGE_KB: u64 = 4;
 
@@ -194,6 +196,20 @@ fn resident(from: &record::Usage) -> u64 {
         .fold(0, |sum: u64, count| sum.saturating_add(pages(count)))
 }
 
+/// The origin by where the file lies: what is said about layers is about those of the container's root only.
+fn placed(fixed: &ExecRecord, origin: Origin) -> Origin {
+    let own_root = has(fixed, known::NS_ROOT) && has(fixed, known::OWN_NS_ROOT);
+    match origin {
+        Origin::Image | Origin::New | Origin::Modified | Origin::MetadataOnly | Origin::Unknown
+            if own_root && fixed.exe.sb_magic == OVERLAY_MAGIC && fixed.exe.dev != fixed.exe.ns_root_dev =>
+        {
+            Origin::ForeignOverlay
+        }
+        Origin::NotOverlay if own_root && !has(fixed, known::ON_NS_ROOT) => Origin::Volume,
+        other => other,
+    }
+}
+
 fn file(fixed: &ExecRecord, path: Option<Path>) -> Result<ExecutedFile, DecodeError> {
     let from = &fixed.exe;
     let origin =
@@ -204,16 +220,19 @@ fn file(fixed: &ExecRecord, path: Option<Path>) -> Result<ExecutedFile, DecodeEr
     };
     Ok(ExecutedFile {
         path,
-        origin: match origin {
-            record::Origin::Unknown => Origin::Unknown,
-            record::Origin::Image => Origin::Image,
-            record::Origin::New => Origin::New,
-            record::Origin::Modified => Origin::Modified,
-            record::Origin::MetadataOnly => Origin::MetadataOnly,
-            record::Origin::Memfd => Origin::Memfd,
-            record::Origin::Tmpfs => Origin::Tmpfs,
-            record::Origin::NotOverlay => Origin::NotOverlay,
-        },
+        origin: placed(
+            fixed,
+            match origin {
+                record::Origin::Unknown => Origin::Unknown,
+                record::Origin::Image => Origin::Image,
+                record::Origin::New => Origin::New,
+                record::Origin::Modified => Origin::Modified,
+                record::Origin::MetadataOnly => Origin::MetadataOnly,
+                record::Origin::Memfd => Origin::Memfd,
+                record::Origin::Tmpfs => Origin::Tmpfs,
+                record::Origin::NotOverlay => Origin::NotOverlay,
+            },
+        ),
         flags: ExeFlags(from.flags),
         ino: from.ino,
         dev: from.dev,

@@ -45,7 +45,13 @@ impl LiveSettings {
         // SAFETY: the page is mapped as long as self lives, and pages are aligned; the members are written as whole
         // words, which is how the kernel side reads them.
         unsafe {
-            AtomicU64::from_ptr(&raw mut (*place).wanted).store(settings.wanted, Ordering::Relaxed);
+            for (index, word) in settings.wanted.iter().enumerate() {
+                AtomicU64::from_ptr(&raw mut (*place).wanted[index]).store(*word, Ordering::Relaxed);
+            }
+            for (index, word) in settings.possible.iter().enumerate() {
+                AtomicU64::from_ptr(&raw mut (*place).possible[index]).store(*word, Ordering::Relaxed);
+            }
+            AtomicU32::from_ptr(&raw mut (*place).on_demand).store(settings.on_demand, Ordering::Relaxed);
             AtomicU32::from_ptr(&raw mut (*place).want_env).store(settings.want_env, Ordering::Relaxed);
         }
     }

@@ -69,12 +69,16 @@ impl KernelFilter {
 }
 
 fn describe(term: FilterTerm) -> String {
-    const WORDS: [(u32, &str, &str); 5] = [
+    const WORDS: [(u32, &str, &str); 9] = [
         (predicate::CONTAINER_LIKE, "in a container", "on the host"),
         (predicate::OVERLAY, "on an overlay", "not on an overlay"),
         (predicate::UPPER_LAYER, "from the upper layer", "not from the upper layer"),
         (predicate::MEMFD, "from a memfd", "not from a memfd"),
+        (predicate::TMPFS, "on a tmpfs", "not on a tmpfs"),
         (predicate::TTY, "with a terminal", "without a terminal"),
+        (predicate::SCRIPT, "of a script", "of no script"),
+        (predicate::FOREIGN, "not on the container's root", "on the container's root"),
+        (predicate::INTERPRETER, "of an interpreter", "of no interpreter"),
     ];
     if term.mask == 0 {
         return "every exec".to_owned();
@@ -198,6 +202,7 @@ fn check_over(check: &CompiledCheck<Field>, truth: bool) -> Cubes {
             // What other values the check accepts is not looked at.
             Possible::Other => true,
             Possible::Is(value) => check.holds(&mut Fixed(Some(value))) == truth,
+            Possible::Nothing => check.holds(&mut Fixed(None)) == truth,
         };
         if may { cubes.or(when) } else { cubes }
     })
@@ -223,6 +228,8 @@ fn only_field(check: &CompiledCheck<Field>) -> Option<&Field> {
 #[derive(Clone)]
 enum Possible {
     Is(Value<'static>),
+    /// None at all.
+    Nothing,
     Other,
 }
 
@@ -263,6 +270,17 @@ fn domain(name: &str) -> Option<Vec<(Possible, Cubes)>> {
             let (yes, no) = bit(predicate::TTY);
             vec![(is(Value::Unsigned(0)), no), (Possible::Other, yes)]
         }
+        "drop.kind" => vec![
+            (text("exec"), Cubes::all()),
+            (text("script"), Cubes::one(predicate::SCRIPT, predicate::SCRIPT)),
+            (text("interpreter_arg"), Cubes::one(predicate::INTERPRETER, predicate::INTERPRETER)),
+            (text("exec_map"), Cubes::none()),
+        ],
+        name if name.starts_with("drop.script.") => {
+            let (script, _) = bit(predicate::SCRIPT);
+            let (interpreter, _) = bit(predicate::INTERPRETER);
+            vec![(Possible::Nothing, Cubes::all()), (Possible::Other, script.or(interpreter))]
+        }
         "drop.origin" => Origin::ALL.map(|origin| (text(origin.name()), of_origin(origin))).to_vec(),
         _ => return None,
     })
@@ -272,13 +290,24 @@ fn domain(name: &str) -> Option<Vec<(Possible, Cubes)>> {
 fn of_origin(origin: Origin) -> Cubes {
     const UPPER: u32 = predicate::UPPER_LAYER;
     const OVERLAY: u32 = predicate::OVERLAY;
+    const ELSEWHERE: u32 = OVERLAY | predicate::MEMFD | predicate::TMPFS;
     match origin {
         Origin::Image => Cubes::one(OVERLAY | UPPER, OVERLAY),
         Origin::New | Origin::Modified | Origin::MetadataOnly => Cubes::one(UPPER, UPPER),
         Origin::Memfd => Cubes::one(predicate::MEMFD, predicate::MEMFD),
-        Origin::Tmpfs | Origin::Volume | Origin::NotOverlay => Cubes::one(OVERLAY | predicate::MEMFD, 0),
+        Origin::Tmpfs => Cubes::one(predicate::TMPFS, predicate::TMPFS),
+        Origin::NotOverlay => Cubes::one(ELSEWHERE, 0),
+        // Only in a mount namespace with a root of its own.
+        Origin::Volume => {
+            const AWAY: u32 = predicate::FOREIGN | predicate::CONTAINER_LIKE;
+            Cubes::one(ELSEWHERE | AWAY, AWAY)
+        }
+        Origin::ForeignOverlay => {
+            const ALL: u32 = OVERLAY | predicate::FOREIGN | predicate::CONTAINER_LIKE;
+            Cubes::one(ALL, ALL)
+        }
         // Of a file that is not on an overlay the kernel always knows where it is.
-        Origin::ForeignOverlay | Origin::Unknown => Cubes::one(OVERLAY, OVERLAY),
+        Origin::Unknown => Cubes::one(OVERLAY, OVERLAY),
     }
 }
 
