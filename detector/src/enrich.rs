@@ -27,8 +27,10 @@ mod running;
 #[cfg(test)]
 mod sample;
 mod subject;
+mod trouble;
 mod turns;
 mod user_names;
+mod user_namespace;
 mod watch;
 mod workers;
 

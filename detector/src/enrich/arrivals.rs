@@ -22,17 +22,22 @@ const KINDS: AddWatchFlags =
 pub(super) struct Arrivals {
     inotify: AsyncFd<Watched>,
     sockets: Vec<PathBuf>,
+    of_users: Box<dyn Fn() -> Vec<PathBuf> + Send + Sync>,
     news: Arc<Notify>,
 }
 
 impl Arrivals {
-    /// Watches where these sockets are or would be. Must be called in a runtime of tokio.
-    pub(super) fn of(sockets: Vec<PathBuf>) -> io::Result<Self> {
+    /// Watches where these sockets are or would be, and those of the users who are there at the time. Must be called in a
+    /// runtime of tokio.
+    pub(super) fn of(
+        sockets: Vec<PathBuf>,
+        of_users: impl Fn() -> Vec<PathBuf> + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
         // SAFETY: the descriptor belongs to the value inside, which lives as long as the AsyncFd and is never replaced.
         let inotify = unsafe { AsyncFd::register_with_interest(Watched(inotify), Interest::READABLE) };
         let inotify = inotify.map_err(io::Error::from)?;
-        let arrivals = Self { inotify, sockets, news: Arc::default() };
+        let arrivals = Self { inotify, sockets, of_users: Box::new(of_users), news: Arc::default() };
         arrivals.watch();
         Ok(arrivals)
     }
@@ -58,14 +63,15 @@ impl Arrivals {
         }
     }
 
-    /// Whether a name is on the way to one of the sockets. Other files come and go in these folders.
+    /// Whether a name is on the way to one of the sockets, or a user's number. Other files come and go in these folders.
     fn concerns(&self, name: &std::ffi::OsStr) -> bool {
-        self.sockets.iter().any(|socket| socket.iter().any(|part| part == name))
+        let is_user = || name.to_str().is_some_and(|name| name.parse::<u32>().is_ok());
+        is_user() || self.sockets.iter().any(|socket| socket.iter().any(|part| part == name))
     }
 
     /// The nearest folder that is there, for each socket.
     fn watch(&self) {
-        for socket in &self.sockets {
+        for socket in self.sockets.iter().chain(&(self.of_users)()) {
             let there = socket.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
             if let Err(error) = self.inotify.get_ref().0.add_watch(there, KINDS) {
                 log::debug!("cannot watch {}: {error}", there.display());
@@ -95,7 +101,7 @@ mod tests {
     async fn a_socket_is_noticed_also_when_its_folders_come_first() {
         let place = tempfile::tempdir().unwrap();
         let socket = place.path().join("podman/deep/s.sock");
-        let arrivals = Arrivals::of(vec![socket.clone()]).unwrap();
+        let arrivals = Arrivals::of(vec![socket.clone()], Vec::new).unwrap();
         let news = arrivals.news();
         let _task = tokio::spawn(arrivals.run());
         let steps: [&dyn Fn(); 3] = [
@@ -115,7 +121,7 @@ mod tests {
     #[tokio::test]
     async fn other_files_are_no_news() {
         let place = tempfile::tempdir().unwrap();
-        let arrivals = Arrivals::of(vec![place.path().join("s.sock")]).unwrap();
+        let arrivals = Arrivals::of(vec![place.path().join("s.sock")], Vec::new).unwrap();
         let news = arrivals.news();
         let _task = tokio::spawn(arrivals.run());
         let rung = news.notified();

@@ -113,6 +113,15 @@ pub(super) fn read_below(
     read_all(file, bound)
 }
 
+/// Whether this name below `place` is a link, wherever it leads.
+pub(super) fn is_link(place: BorrowedFd<'_>, path: &Path) -> bool {
+    let path = path.strip_prefix("/").unwrap_or(path);
+    let resolve = ResolveFlag::RESOLVE_NO_MAGICLINKS | ResolveFlag::RESOLVE_IN_ROOT;
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC).resolve(resolve);
+    let found = openat2(place, path, how).ok().map(File::from);
+    found.and_then(|file| file.metadata().ok()).is_some_and(|metadata| metadata.is_symlink())
+}
+
 /// As [`read_below`], for a place by its path; no links below it.
 pub(super) fn read_in(place: &Path, path: impl AsRef<Path>, bound: usize) -> Result<Vec<u8>, ReadError> {
     read_below(open_place(place)?.as_fd(), path.as_ref(), Links::Refuse, bound)

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{bounds, disk::Found, subject::pid_namespace_since, watch::Listening};
-use crate::event::{ContainerId, ExecEvent, MetadataState};
+use crate::event::{ContainerId, ExecEvent, MetadataState, Runtime};
 
 /// Containers that are kept at most.
 const CONTAINERS: usize = 4096;
@@ -34,6 +34,14 @@ impl Key {
         Self::with_place(id, (event.namespaces.mnt, pid_namespace_since(event)))
     }
 
+    /// Under which a container of root's Podman is kept that its service told of: events do not tell processes there.
+    /// Nothing in a user namespace is looked up so, as users make containers with ids of their choice.
+    pub(super) fn told(event: &ExecEvent, id: &ContainerId) -> Option<Self> {
+        let of_root = event.credentials.user_ns_level == 0;
+        let podman = matches!(id, ContainerId::Named { runtime: Runtime::Podman, .. });
+        (of_root && podman).then(|| Self::of_running(id, None))?
+    }
+
     /// Of a container whose first process lives in this mount namespace and this pid namespace.
     pub(super) fn of_running(id: &ContainerId, place: Option<(u32, u64)>) -> Option<Self> {
         match place {
@@ -43,8 +51,10 @@ impl Key {
     }
 
     fn with_place(id: &ContainerId, place: (u32, u64)) -> Self {
+        // Users of the host can give their containers of Podman the ids that others have.
+        let by_user = matches!(id, ContainerId::Named { runtime: Runtime::Podman, .. });
         let id = id.full().unwrap_or_default().into_owned();
-        let unique = id.len() == UNIQUE_ID;
+        let unique = id.len() == UNIQUE_ID && !by_user;
         Self { place: (!unique).then_some(place), id }
     }
 }
@@ -168,6 +178,20 @@ mod tests {
         }
         let again = ContainerId::named("web", Runtime::Containerd);
         assert_eq!(Key::of_running(&again, None), None, "a name that others had before");
+    }
+
+    #[test]
+    fn a_user_cannot_give_another_users_container_its_facts() {
+        let id = ContainerId::named("a".repeat(64), Runtime::Podman);
+        let (mut one, mut other) = (container(7, "/"), container(8, "/"));
+        assert_ne!(Key::of(&one, &id), Key::of(&other, &id));
+        let told = Key::of_running(&id, None).unwrap();
+        assert_eq!(Key::told(&one, &id), Some(told));
+        one.credentials.user_ns_level = 1;
+        other.credentials.user_ns_level = 1;
+        assert_eq!(Key::told(&one, &id), None);
+        let docker = ContainerId::named("a".repeat(64), Runtime::Docker);
+        assert_eq!(Key::told(&other, &docker), None);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use super::{
     container_id::Judgement,
     monitor::{self, Monitor, is_plain, on_host},
     subject::Subject,
+    trouble::{Trouble, Troubles},
 };
 use crate::event::{ContainerId, ContainerMetadata, MetadataState, MissingReason, Runtime};
 
@@ -83,13 +84,18 @@ pub(super) struct Found {
     pub(super) route: Option<Route>,
 }
 
-/// The containerd that a container belongs to.
+/// The engine that a container belongs to, where its monitor told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Route {
-    /// Its socket.
-    pub(super) address: PathBuf,
-    /// The container's namespace there.
-    pub(super) namespace: String,
+pub(super) enum Route {
+    /// A containerd.
+    Containerd {
+        /// Its socket.
+        address: PathBuf,
+        /// The container's namespace there.
+        namespace: String,
+    },
+    /// The Podman of this user of the host, who is not root. No other user's is believed about it.
+    User(u32),
 }
 
 impl Found {
@@ -106,11 +112,13 @@ impl Found {
 #[derive(Debug)]
 pub(super) struct Disk {
     places: DiskPlaces,
+    troubles: Arc<Troubles>,
     learned: Mutex<VecDeque<PathBuf>>,
 }
 
 /// One container being looked up.
-struct Search {
+struct Search<'a> {
+    troubles: &'a Troubles,
     container: ContainerMetadata,
     /// Something besides the id is known.
     known: bool,
@@ -118,7 +126,7 @@ struct Search {
     trouble: Option<MissingReason>,
 }
 
-impl Search {
+impl Search<'_> {
     fn merge(&mut self, what: &str, read: Result<ContainerMetadata, ReadError>) {
         match read {
             Ok(mut better) => {
@@ -134,14 +142,15 @@ impl Search {
         // A folder that another engine would have is no trouble.
         if !matches!(error, ReadError::Absent) {
             debug!("{what} of container {} cannot be used: {error}", self.container.id);
+            self.troubles.add(Trouble::of_engine_file(error));
             self.trouble = Some(error.reason());
         }
     }
 }
 
 impl Disk {
-    pub(super) fn new(places: DiskPlaces) -> Self {
-        Self { places, learned: Mutex::default() }
+    pub(super) fn new(places: DiskPlaces, troubles: Arc<Troubles>) -> Self {
+        Self { places, troubles, learned: Mutex::default() }
     }
 
     /// Everything that the disk tells about the container of this process. Reads many small files: not for the thread
@@ -156,8 +165,9 @@ impl Disk {
         };
         let route = match &monitor {
             Some(Monitor::Shim { namespace, address: Some(address), .. }) => {
-                Some(Route { address: address.clone(), namespace: namespace.clone() })
+                Some(Route::Containerd { address: address.clone(), namespace: namespace.clone() })
             }
+            Some(Monitor::Conmon { owner: Some(owner), .. }) if *owner != 0 => Some(Route::User(*owner)),
             _ => None,
         };
         let found = match named {
@@ -224,8 +234,12 @@ impl Disk {
     }
 
     fn describe(&self, id: String, runtime: Runtime, monitor: Option<&Monitor>, kin: &Kin) -> Found {
-        let mut search =
-            Search { container: ContainerMetadata::new(id.clone(), runtime), known: false, trouble: None };
+        let mut search = Search {
+            troubles: &self.troubles,
+            container: ContainerMetadata::new(id.clone(), runtime),
+            known: false,
+            trouble: None,
+        };
         let mut rootfs = None;
         if let Some(bundle) = self.bundle(&id, monitor, kin) {
             match oci_spec::read(&bundle) {
@@ -237,12 +251,20 @@ impl Disk {
                 Err(error) => search.fail("config.json", &error),
             }
         }
+        // Under CRI-O the pod's labels stand with its sandbox.
+        if let Some(pod) = search.container.pod.as_mut().filter(|_| search.container.runtime == Runtime::CriO)
+            && let Some(sandbox) = pod.sandbox_id.as_deref().filter(|id| is_plain(id))
+            && let Some(bundle) = self.stored_bundle(sandbox)
+            && let Ok(spec) = oci_spec::read(&bundle)
+        {
+            pod.labels = spec.pod_labels();
+        }
         if let Some(root) = self.docker_root(&id, rootfs.as_deref()) {
             search.merge("config.v2.json", docker_files::read(&root, &id));
         } else {
             self.search_storage(&id, monitor, &mut search);
         }
-        let Search { mut container, known, trouble } = search;
+        let Search { mut container, known, trouble, .. } = search;
         finish(&mut container);
         bounds::clip(&mut container);
         let nameless = matches!(
@@ -270,11 +292,17 @@ impl Disk {
         }
         let tasks = self.places.tasks.iter().flat_map(|root| std::fs::read_dir(root).into_iter().flatten());
         let task = tasks.flatten().map(|namespace| namespace.path().join(id)).find(|task| task.is_dir());
-        task.or_else(|| {
+        // Podman's and CRI-O's, where conmon does not lead there (it ended, or is conmon-rs).
+        task.or_else(|| self.stored_bundle(id)).or_else(|| {
             let mut states = self.places.oci.iter();
             let state = states.find_map(|root| task_folders::oci_state_of(root, kin))?;
             state.bundle.map(|bundle| on_host(&self.places.proc, bundle))
         })
+    }
+
+    fn stored_bundle(&self, id: &str) -> Option<PathBuf> {
+        let of = |root: &PathBuf| root.join("overlay-containers").join(id).join("userdata");
+        self.places.storage.iter().map(of).find(|bundle| bundle.join("config.json").is_file())
     }
 
     /// The data root of the Docker daemon that has this container.
@@ -293,7 +321,7 @@ impl Disk {
         Some(found.to_path_buf())
     }
 
-    fn search_storage(&self, id: &str, monitor: Option<&Monitor>, search: &mut Search) {
+    fn search_storage(&self, id: &str, monitor: Option<&Monitor>, search: &mut Search<'_>) {
         // STORAGE/overlay-containers/ID/userdata
         let of_bundle = match monitor {
             Some(Monitor::Conmon { bundle, .. }) => bundle.ancestors().nth(3),

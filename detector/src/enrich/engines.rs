@@ -23,17 +23,24 @@ use log::debug;
 pub(super) use socket::EngineError;
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{bounds, disk::Found, monitor::is_plain};
+use super::{
+    bounds,
+    disk::{Found, Route},
+    monitor::is_plain,
+    trouble::{Trouble, Troubles},
+};
 use crate::event::{ContainerId, ContainerMetadata, MissingReason, Runtime};
 
 /// Questions at the same time.
 const QUESTIONS: usize = 8;
+/// The same to services of users, who may make them as slow as they like: nobody else waits behind these.
+const QUESTIONS_TO_USERS: usize = 4;
 /// How long a socket in trouble is left alone.
 const REST: Duration = Duration::from_secs(5);
 /// Sockets that are remembered as being in trouble.
 const TROUBLED: usize = 64;
-/// Sockets of rootless Podman that are tried.
-const ROOTLESS: usize = 16;
+/// Users of the host whose Podman is listened to.
+const USERS: usize = 16;
 
 /// Where engines listen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,18 +82,44 @@ impl EngineSockets {
     pub(super) fn containerd(&self) -> Vec<PathBuf> {
         self.cri.iter().filter(|socket| !socket.ends_with("crio.sock")).cloned().collect()
     }
+
+    /// Those that speak nothing but Kubernetes' interface.
+    pub(super) fn crio(&self) -> Vec<PathBuf> {
+        self.cri.iter().filter(|socket| socket.ends_with("crio.sock")).cloned().collect()
+    }
+
+    /// Where the Podman of this user of the host would listen.
+    pub(super) fn of_user(&self, uid: u32) -> Option<PathBuf> {
+        self.user_folders.as_ref().map(|folder| folder.join(uid.to_string()).join("podman/podman.sock"))
+    }
+
+    /// Users of the host who have a folder of their own there, whether their Podman listens or not. Reads a folder.
+    pub(super) fn users(&self) -> Vec<u32> {
+        let entries =
+            self.user_folders.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten());
+        let uids = entries.flatten().filter_map(|user| user.file_name().to_str()?.parse().ok());
+        uids.filter(|uid| *uid != 0).take(USERS).collect()
+    }
 }
 
 /// Asks engines.
 pub(super) struct Engines {
     sockets: EngineSockets,
     questions: Semaphore,
+    questions_to_users: Semaphore,
+    troubles: Arc<Troubles>,
     troubled: Mutex<HashMap<PathBuf, Instant>>,
 }
 
 impl Engines {
-    pub(super) fn new(sockets: EngineSockets) -> Self {
-        Self { sockets, questions: Semaphore::new(QUESTIONS), troubled: Mutex::default() }
+    pub(super) fn new(sockets: EngineSockets, troubles: Arc<Troubles>) -> Self {
+        Self {
+            sockets,
+            questions: Semaphore::new(QUESTIONS),
+            questions_to_users: Semaphore::new(QUESTIONS_TO_USERS),
+            troubles,
+            troubled: Mutex::default(),
+        }
     }
 
     /// Fills what is missing of a container. `why` of the answer tells what stood in the way.
@@ -95,11 +128,17 @@ impl Engines {
         if !is_plain(id) {
             return found;
         }
-        let Ok(_turn) = self.questions.acquire().await else { return found };
-        let answer = match runtime {
-            Runtime::Docker => self.docker(id).await,
-            Runtime::Podman => self.podman(id).await,
-            Runtime::Containerd | Runtime::Cri | Runtime::CriO => self.kubernetes(id, &found).await,
+        let turns = match found.route {
+            Some(Route::User(_)) => &self.questions_to_users,
+            _ => &self.questions,
+        };
+        let Ok(_turn) = turns.acquire().await else { return found };
+        let answer = match (runtime, &found.route) {
+            (Runtime::Docker, _) => self.docker(id).await,
+            // What a user's service says is believed of that user's containers only.
+            (Runtime::Podman, Some(Route::User(uid))) => self.podman_of(*uid, id).await,
+            (Runtime::Podman, _) => self.podman(id).await,
+            (Runtime::Containerd | Runtime::Cri | Runtime::CriO, _) => self.kubernetes(id, &found).await,
             _ => return found,
         };
         match answer {
@@ -133,19 +172,25 @@ impl Engines {
 
     async fn podman(&self, id: &str) -> Result<ContainerMetadata, EngineError> {
         let mut last = EngineError::Unknown;
-        let rootless = self.sockets.user_folders.iter().flat_map(|folder| {
-            let users = std::fs::read_dir(folder).into_iter().flatten().flatten().take(ROOTLESS);
-            users.map(|user| user.path().join("podman/podman.sock")).filter(|socket| socket.exists())
-        });
-        for socket in self.sockets.podman.iter().cloned().chain(rootless) {
-            match self.ask(&socket, docker_api::podman(&socket, id)).await {
+        for socket in &self.sockets.podman {
+            match self.ask(socket, docker_api::podman(socket, id)).await {
                 Ok(container) => return Ok(container),
-                // Root's service may be absent and a user's there: what the last says counts, unless it hangs.
-                Err(error) if matches!(last, EngineError::Unknown) || error.is_trouble() => last = error,
-                Err(_) => {}
+                Err(error) => last = error,
             }
         }
         Err(last)
+    }
+
+    async fn podman_of(&self, uid: u32, id: &str) -> Result<ContainerMetadata, EngineError> {
+        let socket = self.sockets.of_user(uid).ok_or(EngineError::Unknown)?;
+        self.ask(&socket, docker_api::podman(&socket, id)).await
+    }
+
+    /// The first process of a container of this user, as the user's Podman says: whose process it is must be looked at.
+    /// `None` also while its questions wait for other users' services.
+    pub(super) async fn first_process_of(&self, uid: u32, id: &str) -> Option<u32> {
+        let _turn = self.questions_to_users.try_acquire().ok().filter(|_| is_plain(id))?;
+        self.podman_of(uid, id).await.ok()?.init_pid
     }
 
     async fn kubernetes(&self, id: &str, found: &Found) -> Result<ContainerMetadata, EngineError> {
@@ -153,10 +198,12 @@ impl Engines {
         let sandbox = pod.and_then(|pod| pod.sandbox_id.as_deref());
         let mut last = EngineError::Unknown;
         // Where the shim says that its containerd listens is better than any guess.
-        let told = found.route.as_ref().map(|route| &route.address);
+        let (told, namespace) = match &found.route {
+            Some(Route::Containerd { address, namespace }) => (Some(address), Some(namespace.as_str())),
+            _ => (None, None),
+        };
         let others = self.sockets.cri.iter().filter(|socket| Some(*socket) != told);
         for socket in told.into_iter().chain(others) {
-            let namespace = found.route.as_ref().map(|route| route.namespace.as_str());
             let of_cri = pod.is_some() || namespace.is_none_or(|namespace| namespace == "k8s.io");
             let answer = if of_cri {
                 self.ask(socket, cri_api::cri(socket, id, sandbox)).await
@@ -179,9 +226,11 @@ impl Engines {
         question: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
         if self.rests(socket) {
+            self.troubles.add(Trouble::EngineSilent);
             return Err(EngineError::Silent(socket.to_path_buf()));
         }
         let answer = question.await;
+        self.troubles.add(answer.as_ref().err().and_then(Trouble::of_engine));
         if answer.as_ref().is_err_and(EngineError::is_trouble) {
             let mut troubled = self.troubled.lock().unwrap_or_else(PoisonError::into_inner);
             if troubled.len() >= TROUBLED {

@@ -1,46 +1,46 @@
 //! Brings together who asks, who knows and who waits: an event comes in, and comes out again once with everything that
 //! could be found out about it in time.
-//!
-//! Size: one stage, whose lookups are in files of their own; what is left here is who is asked what, and when.
 
+mod ahead;
 mod config;
+mod lookups;
+mod stats;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::Entry},
+    collections::hash_map::Entry,
     io,
-    os::fd::AsFd,
-    path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::Ordering,
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, sync_channel},
     },
 };
 
+use ahead::{Hearing, Learned};
 pub use config::EnrichConfig;
+use lookups::{Question, Shared};
+pub use stats::EnrichStats;
 use tokio::{runtime::Handle, task::JoinSet};
 
 use super::{
-    bounded_read::open_place,
-    cache::{Cache, Key},
+    cache::Key,
     container_id::{Identifier, Judgement},
-    disk::{Disk, Found, Route},
-    engines::{Dialect, Engines, News},
-    holder::{Answer, Answers, Holder, Released, Ticket, Wanted},
+    disk::Disk,
+    engines::Engines,
+    holder::{Holder, Released, Ticket, Wanted},
     host_root,
-    pin::{Pin, Pins},
+    pin::Pins,
     processes::Processes,
-    running::{Running, of_process, running},
-    subject::Subject,
+    trouble::{Trouble, Troubles},
     turns::{Joined, Owner, Turns},
     user_names::{UserLookup, without_files},
-    watch::{Heard, Listening, listen},
+    watch::{Heard, listen},
     workers::{Size, Workers},
 };
 use crate::{
-    event::{ContainerId, Examination, ExecEvent, Gap, Metadata, MetadataState, MissingReason, Runtime},
+    event::{ContainerId, Examination, ExecEvent, Gap, Metadata, MetadataState, MissingReason},
     examine::Examiner,
 };
 
@@ -55,194 +55,6 @@ const INSIDE_THREADS_AT_MOST: usize = 32;
 const AHEAD: usize = 256;
 /// Containers of which it can be learned what they were called before the agent ran.
 const RUNNING: usize = 4096;
-
-/// What happened so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EnrichStats {
-    /// Events of containers with all their metadata.
-    pub complete: u64,
-    /// Events of containers without, by reason.
-    pub partial: BTreeMap<&'static str, u64>,
-    /// Events that had to wait.
-    pub held: u64,
-    /// Events that waited for the names of their user to the end.
-    pub users_late: u64,
-    /// Files with names of users that were there and could not be used.
-    pub users_unreadable: u64,
-    /// Events that waited for the processes above them to the end.
-    pub ancestors_late: u64,
-    /// Lookups that were not even tried: one of the same container hangs, or all threads are taken.
-    pub refused: u64,
-    /// Events of containers that engines told.
-    pub engine_events: u64,
-    /// Of these, for which there was no room: the container is read when it is asked for.
-    pub engine_events_refused: u64,
-    /// Connections to engines, for their events, that broke or were refused.
-    pub engine_streams_broken: u64,
-}
-
-/// A lookup in a container's processes and files.
-struct Question {
-    ticket: Ticket,
-    event: Box<ExecEvent>,
-    judgement: Judgement,
-    pin: Option<Pin>,
-    wanted: Wanted,
-}
-
-/// What a container is called that ran before the agent did.
-struct Learned {
-    mnt: u32,
-    since: u64,
-    id: String,
-    runtime: Runtime,
-}
-
-/// What lookups in other threads share.
-struct Shared {
-    proc: PathBuf,
-    disk: Disk,
-    engines: Engines,
-    users: UserLookup,
-    examiner: Examiner,
-    processes: Processes,
-    turns: Turns<Question>,
-    cache: Mutex<Cache>,
-    /// Containers that are being looked up, and the events that wait for them.
-    asked: Mutex<HashMap<Key, Vec<Ticket>>>,
-    answers: Answers,
-    runtime: Handle,
-}
-
-impl Shared {
-    fn cached(&self, key: &Key) -> Option<Found> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-    }
-
-    fn keep(&self, key: Key, found: Found, listening: Option<Listening>) -> Found {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).put(key, found, listening)
-    }
-
-    fn asked(&self) -> MutexGuard<'_, HashMap<Key, Vec<Ticket>>> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Answers what is asked about one container's processes and users. In a thread of its own, which may hang.
-    fn answer(&self, owner: Owner) {
-        while let Some(Question { ticket, event, judgement, pin, wanted }) = self.turns.take(owner) {
-            // Processes first: they end, and with them the way to the file.
-            let executed = wanted.examination.then(|| self.examiner.open(&event));
-            if wanted.ancestors {
-                let details = self.processes.look_up(&event);
-                let _ = self.answers.blocking_send((ticket, Answer::Ancestors(details)));
-            }
-            if wanted.users {
-                let place = match (&pin, owner) {
-                    (None, Owner::Namespace(..)) => self
-                        .disk
-                        .root_of(&Subject::of(&event), &judgement)
-                        .and_then(|path| open_place(&path).ok()),
-                    _ => None,
-                };
-                let root = pin.as_ref().map(Pin::root).or_else(|| place.as_ref().map(AsFd::as_fd));
-                let users = self.users.look_up(&event, root);
-                let _ = self.answers.blocking_send((ticket, Answer::Users(users)));
-            }
-            if let Some(executed) = executed {
-                let examined = Box::new(self.examiner.examine(&event, executed));
-                let _ = self.answers.blocking_send((ticket, Answer::Examined(examined)));
-            }
-        }
-    }
-
-    /// Looks a container up on disk, and then where its engine listens. In a thread of its own.
-    fn look_up(self: Arc<Self>, event: &ExecEvent, judgement: &Judgement, key: Key) {
-        let found = self.disk.look_up(&Subject::of(event), judgement);
-        if found.state() == MetadataState::Complete {
-            let found = self.keep(key.clone(), found, None);
-            let waiting = self.asked().remove(&key).unwrap_or_default();
-            for ticket in waiting {
-                // The receiver ends with the agent; then nobody wants to know.
-                let _ = self.answers.blocking_send((ticket, Answer::All(found.clone())));
-            }
-            return;
-        }
-        let waiting = self.asked().get(&key).cloned().unwrap_or_default();
-        for ticket in waiting {
-            let _ = self.answers.blocking_send((ticket, Answer::Some(found.clone())));
-        }
-        let runtime = self.runtime.clone();
-        runtime.spawn(async move {
-            let found = self.engines.complete(found).await;
-            let found = self.keep(key.clone(), found, None);
-            let waiting = self.asked().remove(&key).unwrap_or_default();
-            for ticket in waiting {
-                let _ = self.answers.send((ticket, Answer::All(found.clone()))).await;
-            }
-        });
-    }
-
-    /// Reads the containers that run. In a thread of its own.
-    fn read_running(self: &Arc<Self>, learned: &SyncSender<Learned>) {
-        for Running { subject, since, named } in running(&self.proc) {
-            let judgement = match named {
-                Some((id, runtime)) => Judgement { id: ContainerId::named(id, runtime), certain: true },
-                None => Judgement { id: ContainerId::Namespace(subject.mnt), certain: false },
-            };
-            let found = self.disk.look_up(&subject, &judgement);
-            let ContainerId::Named { id, runtime } = &found.id else { continue };
-            let (id, runtime) = (id.clone(), *runtime);
-            if let Some(key) = Key::of_running(&found.id, Some((subject.mnt, since))) {
-                Arc::clone(self).complete(key, found, None);
-            }
-            // What does not fit is learned from the container's first event.
-            let _ = learned.try_send(Learned { mnt: subject.mnt, since, id, runtime });
-        }
-    }
-
-    /// Reads a container of which an engine told. In a thread of its own.
-    fn hear(self: Arc<Self>, dialect: Dialect, socket: &Path, news: News, listening: Listening) {
-        let runtime = match dialect {
-            Dialect::Docker => Runtime::Docker,
-            Dialect::Podman => Runtime::Podman,
-            // Docker's containers are Docker's to tell.
-            Dialect::Containerd if news.namespace.as_deref() == Some("moby") => return,
-            Dialect::Containerd => Runtime::Containerd,
-        };
-        let running = news.pid.and_then(|pid| of_process(&self.proc, pid));
-        let id = ContainerId::named(news.id, runtime);
-        let place = running.as_ref().map(|running| (running.subject.mnt, running.since));
-        let Some(key) = Key::of_running(&id, place) else { return };
-        let subject = running.map(|running| running.subject).unwrap_or_default();
-        let mut found = self.disk.look_up(&subject, &Judgement { id, certain: true });
-        if found.route.is_none() {
-            found.route = news.namespace.map(|namespace| Route { address: socket.to_path_buf(), namespace });
-        }
-        self.complete(key, found, Some(listening));
-    }
-
-    fn keep_ahead(&self, key: Key, found: Found, listening: Option<Listening>) {
-        let kept = self.keep(key, found, listening);
-        log::debug!(
-            "container {} is known ahead of its events: {}",
-            kept.id.full().unwrap_or_default(),
-            kept.state()
-        );
-    }
-
-    /// Asks the engine for what the disk does not have, and keeps it.
-    fn complete(self: Arc<Self>, key: Key, found: Found, listening: Option<Listening>) {
-        if found.state() == MetadataState::Complete {
-            self.keep_ahead(key, found, listening);
-            return;
-        }
-        let runtime = self.runtime.clone();
-        runtime.spawn(async move {
-            let found = self.engines.complete(found).await;
-            self.keep_ahead(key, found, listening);
-        });
-    }
-}
 
 /// The stage. `offer` takes events and never waits; `next` gives those back that had to.
 pub struct Enricher {
@@ -265,16 +77,18 @@ impl Enricher {
     pub fn new(config: EnrichConfig) -> io::Result<Self> {
         let holder = Holder::new(config.wait, config.room);
         let proc = config.host_root.join("proc");
+        let troubles = Arc::<Troubles>::default();
         let shared = Arc::new(Shared {
-            users: UserLookup::new(&config.host_root),
+            users: UserLookup::new(&config.host_root, Arc::clone(&troubles)),
             examiner: Examiner::new(&config.host_root),
             processes: Processes::new(proc.clone()),
             proc,
             turns: Turns::new(config.wait),
-            disk: Disk::new(config.disk),
-            engines: Engines::new(config.sockets.clone()),
+            disk: Disk::new(config.disk, Arc::clone(&troubles)),
+            engines: Engines::new(config.sockets.clone(), Arc::clone(&troubles)),
             cache: Mutex::default(),
             asked: Mutex::default(),
+            troubles: Arc::clone(&troubles),
             answers: holder.answers(),
             runtime: Handle::try_current().map_err(io::Error::other)?,
         });
@@ -283,15 +97,12 @@ impl Enricher {
         // One thread: what is read ahead must not hold up what is asked for.
         let ahead = Arc::new(Workers::start("engines", Size { threads: 1, most: 1, waiting: AHEAD })?);
         let (learn, learned) = sync_channel(RUNNING);
-        let of_running = Arc::clone(&shared);
-        let _ = ahead.try_run(move || of_running.read_running(&learn));
-        let heard = Arc::new(Heard::default());
-        let (of_listening, counted) = (Arc::clone(&shared), Arc::clone(&heard));
-        let listeners = listen(&config.sockets, &heard, move |dialect, socket, news, listening| {
-            let (shared, socket) = (Arc::clone(&of_listening), socket.to_path_buf());
-            if ahead.try_run(move || shared.hear(dialect, &socket, news, listening)).is_err() {
-                counted.refused.fetch_add(1, Ordering::Relaxed);
-            }
+        let (of_running, to_learn) = (Arc::clone(&shared), learn.clone());
+        let _ = ahead.try_run(move || of_running.read_running(&to_learn));
+        let heard = Arc::new(Heard { troubles, ..Heard::default() });
+        let hearing = Hearing { shared: Arc::clone(&shared), ahead, learn };
+        let listeners = listen(&config.sockets, &heard, move |source, news, listening| {
+            hearing.hear(source, news, listening);
         });
         Ok(Self {
             identifier: Identifier::new(host_root::device(&config.host_root)),
@@ -339,7 +150,10 @@ impl Enricher {
         let key = Key::of(&event, &judgement.id);
         let known_container = match judgement.id {
             ContainerId::Host | ContainerId::Unknown => None,
-            _ => self.shared.cached(&key),
+            _ => {
+                let told = || Key::told(&event, &judgement.id).and_then(|key| self.shared.cached(&key));
+                self.shared.cached(&key).or_else(told)
+            }
         };
         let users = self.shared.users.known(&event);
         let ancestors = self.wants_ancestors && self.shared.processes.fill(&mut event);
@@ -354,7 +168,7 @@ impl Enricher {
         let mut examined = None;
         if wanted.inside() && self.shared.turns.hangs(owner) {
             // Waiting for it would be in vain.
-            self.stats.refused += 1;
+            self.shared.troubles.add(Trouble::LookupRefused);
             examined = wanted.examination.then(|| Box::new(Examination::missing(Gap::Overflow)));
             wanted = Wanted { container: wanted.container, ..Wanted::default() };
         }
@@ -373,7 +187,7 @@ impl Enricher {
             Ok(ticket) => {
                 self.stats.held += 1;
                 if wanted.container && !self.ask_container(ticket, event.clone(), judgement.clone(), &key) {
-                    self.stats.refused += 1;
+                    self.shared.troubles.add(Trouble::LookupRefused);
                 }
                 if wanted.inside() {
                     self.ask_inside(owner, Question { ticket, event, judgement, pin, wanted });
@@ -400,10 +214,8 @@ impl Enricher {
     #[must_use]
     pub fn stats(&self) -> EnrichStats {
         EnrichStats {
-            users_unreadable: self.shared.users.unreadable(),
+            troubles: self.heard.troubles.by_name(),
             engine_events: self.heard.events.load(Ordering::Relaxed),
-            engine_events_refused: self.heard.refused.load(Ordering::Relaxed),
-            engine_streams_broken: self.heard.broken.load(Ordering::Relaxed),
             ..self.stats.clone()
         }
     }
@@ -415,12 +227,12 @@ impl Enricher {
             Joined::First => self.inside_threads.try_run(move || shared.answer(owner)).is_ok(),
             Joined::Later => return,
             Joined::Refused => {
-                self.stats.refused += 1;
+                self.shared.troubles.add(Trouble::LookupRefused);
                 return;
             }
         };
         if !accepted {
-            self.stats.refused += 1;
+            self.shared.troubles.add(Trouble::LookupRefused);
             self.shared.turns.give_up(owner);
         }
     }
@@ -467,8 +279,8 @@ impl Enricher {
         let Released { mut event, found, users, examined, late } = released;
         let timeout = || late.examination.then(|| Box::new(Examination::missing(Gap::Timeout)));
         event.examination = examined.or_else(timeout);
-        self.stats.users_late += u64::from(late.users);
-        self.stats.ancestors_late += u64::from(late.ancestors);
+        self.shared.troubles.add(late.users.then_some(Trouble::UsersLate));
+        self.shared.troubles.add(late.ancestors.then_some(Trouble::AncestorsLate));
         event.names = users.unwrap_or_else(|| without_files(&event));
         event.container.metadata = match (found, late.container) {
             (Some(found), is_late) => {

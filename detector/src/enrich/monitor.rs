@@ -4,7 +4,7 @@
 
 use std::{
     ffi::OsString,
-    os::unix::ffi::OsStringExt,
+    os::unix::{ffi::OsStringExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -42,6 +42,8 @@ pub(super) enum Monitor {
         bundle: PathBuf,
         /// File with the first process's id.
         pid_file: Option<PathBuf>,
+        /// The user of the host whose Podman this is; `None` where that cannot be told.
+        owner: Option<u32>,
     },
     /// `systemd-nspawn`, which runs one container.
     Nspawn {
@@ -80,8 +82,8 @@ impl Monitor {
             Self::Shim { namespace, id, bundle, address } => {
                 Self::Shim { namespace, id, bundle: seen(bundle), address: address.map(seen) }
             }
-            Self::Conmon { id, name, bundle, pid_file } => {
-                Self::Conmon { id, name, bundle: seen(bundle), pid_file: pid_file.map(seen) }
+            Self::Conmon { id, name, bundle, pid_file, owner } => {
+                Self::Conmon { id, name, bundle: seen(bundle), pid_file: pid_file.map(seen), owner }
             }
             Self::Nspawn { .. } => self,
         }
@@ -131,12 +133,13 @@ fn shim(arguments: &[Vec<u8>], folder: &Path) -> Option<Monitor> {
     (is_plain(&namespace) && is_plain(&id)).then_some(Monitor::Shim { namespace, id, bundle, address })
 }
 
-fn conmon(arguments: &[Vec<u8>], _folder: &Path) -> Option<Monitor> {
+fn conmon(arguments: &[Vec<u8>], folder: &Path) -> Option<Monitor> {
     let id = text(arguments, &["-c", "--cid"])?;
     let bundle = path(arguments, &["-b", "--bundle"])?;
     let name = text(arguments, &["-n", "--name"]);
     let pid_file = path(arguments, &["-p", "--container-pidfile"]);
-    is_plain(&id).then_some(Monitor::Conmon { id, name, bundle, pid_file })
+    let owner = std::fs::metadata(folder).ok().map(|process| process.uid());
+    is_plain(&id).then_some(Monitor::Conmon { id, name, bundle, pid_file, owner })
 }
 
 fn nspawn(arguments: &[Vec<u8>], _folder: &Path) -> Option<Monitor> {
@@ -227,6 +230,8 @@ mod tests {
             name: Some("web".into()),
             bundle: "/s/abc/userdata".into(),
             pid_file: Some("/r/abc/pidfile".into()),
+            // The folder of the test is this user's.
+            owner: Some(nix::unistd::geteuid().as_raw()),
         };
         assert_eq!(found("conmon", CONMON), Some(want));
     }

@@ -9,10 +9,7 @@ use std::{
     collections::{HashMap, VecDeque},
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -20,7 +17,8 @@ use log::debug;
 
 use super::{
     account_files::NameTables,
-    bounded_read::{Links, ReadError, open_place, read_below},
+    bounded_read::{Links, ReadError, is_link, open_place, read_below},
+    trouble::{Trouble, Troubles},
     turns::Owner,
 };
 use crate::event::{Account, ExecEvent, Names};
@@ -43,17 +41,12 @@ struct Kept {
 pub(super) struct UserLookup {
     host_root: PathBuf,
     kept: Mutex<(HashMap<Owner, Kept>, VecDeque<Owner>)>,
-    unreadable: AtomicU64,
+    troubles: Arc<Troubles>,
 }
 
 impl UserLookup {
-    pub(super) fn new(host_root: &Path) -> Self {
-        Self { host_root: host_root.to_path_buf(), kept: Mutex::default(), unreadable: AtomicU64::new(0) }
-    }
-
-    /// Files that were there and could not be used.
-    pub(super) fn unreadable(&self) -> u64 {
-        self.unreadable.load(Ordering::Relaxed)
+    pub(super) fn new(host_root: &Path, troubles: Arc<Troubles>) -> Self {
+        Self { host_root: host_root.to_path_buf(), kept: Mutex::default(), troubles }
     }
 
     /// The names of an event, if they can be told without touching a file.
@@ -118,10 +111,13 @@ impl UserLookup {
     fn file(&self, place: BorrowedFd<'_>, path: &str) -> Vec<u8> {
         match read_below(place, Path::new(path), Links::InRoot, FILE_BYTES) {
             Ok(bytes) => bytes,
-            // Images without any user are common.
-            Err(ReadError::Absent) => Vec::new(),
+            // Images without any user are common. A link that leads nowhere in the container meant another place.
+            Err(ReadError::Absent) => {
+                self.troubles.add(is_link(place, Path::new(path)).then_some(Trouble::UsersFileLink));
+                Vec::new()
+            }
             Err(error) => {
-                self.unreadable.fetch_add(1, Ordering::Relaxed);
+                self.troubles.add(Trouble::of_users_file(&error));
                 debug!("{path} of a container cannot be used: {error}");
                 Vec::new()
             }
@@ -174,6 +170,7 @@ mod tests {
         fs,
         os::unix::fs::symlink,
         path::{Path, PathBuf},
+        sync::Arc,
     };
 
     use nix::{sys::stat::Mode, unistd::mkfifo};
@@ -205,12 +202,17 @@ mod tests {
             symlink(folder.path().join("c"), folder.path().join("proc/4711/root")).unwrap();
             fs::write(folder.path().join("etc/passwd"), "alice:x:1000:1000::/home/alice:/bin/zsh\n").unwrap();
             fs::write(folder.path().join("etc/group"), "staff:x:1000:\n").unwrap();
-            let users = UserLookup::new(folder.path());
+            let users = UserLookup::new(folder.path(), Arc::default());
             Self { folder, users }
         }
 
         fn path(&self, path: &str) -> PathBuf {
             self.folder.path().join(path)
+        }
+
+        /// What went wrong, and how often.
+        fn troubles(&self) -> Vec<(&'static str, u64)> {
+            self.users.troubles.by_name().into_iter().filter(|(_, count)| *count > 0).collect()
         }
 
         fn look_up(&self, event: &ExecEvent) -> Names {
@@ -270,7 +272,7 @@ mod tests {
         let world = World::new();
         assert_eq!(world.look_up(&event(5, 6)), Names::default());
         assert_eq!(world.look_up(&event(0, 0)), Names::default());
-        assert_eq!(world.users.unreadable(), 0, "an image without users is no fault");
+        assert_eq!(world.troubles(), [], "an image without users is no fault");
     }
 
     #[test]
@@ -326,20 +328,28 @@ mod tests {
         assert_eq!(world.users.known(&later), None, "the number of the namespace is used again");
     }
 
-    fn bad(make: impl Fn(&Path)) -> (Option<Account>, u64) {
+    fn bad(make: impl Fn(&Path)) -> (Option<Account>, Vec<(&'static str, u64)>) {
         let world = World::new();
         make(&world.path("c/etc/passwd"));
-        (world.look_up(&event(1000, 33)).user, world.users.unreadable())
+        (world.look_up(&event(1000, 33)).user, world.troubles())
+    }
+
+    fn refused(what: &'static str) -> (Option<Account>, Vec<(&'static str, u64)>) {
+        (None, vec![(what, 1)])
     }
 
     #[test]
     fn hostile_files_cost_a_name_and_are_counted() {
-        let refused = (None, 1);
-        assert_eq!(bad(|path| mkfifo(path, Mode::S_IRWXU).unwrap()), refused, "a fifo");
-        assert_eq!(bad(|path| fs::create_dir(path).unwrap()), refused, "a folder");
+        let no_file = refused("users_file_not_regular");
+        assert_eq!(bad(|path| mkfifo(path, Mode::S_IRWXU).unwrap()), no_file, "a fifo");
+        assert_eq!(bad(|path| fs::create_dir(path).unwrap()), no_file, "a folder");
         let giant = |path: &Path| fs::write(path, "web:x:1000:33\n".repeat(8 << 20)).unwrap();
-        assert_eq!(bad(giant), refused, "more than 100 MB");
-        assert_eq!(bad(|path| symlink("passwd", path).unwrap()), refused, "a link to itself");
+        assert_eq!(bad(giant), refused("users_file_too_large"), "more than 100 MB");
+        assert_eq!(
+            bad(|path| symlink("passwd", path).unwrap()),
+            refused("users_file_link"),
+            "a link to itself"
+        );
     }
 
     #[test]
@@ -352,15 +362,14 @@ mod tests {
             // /dev/zero: would be read for ever.
             mknod(path, SFlag::S_IFCHR, Mode::S_IRWXU, makedev(1, 5)).unwrap();
         };
-        assert_eq!(bad(device), (None, 1));
+        assert_eq!(bad(device), refused("users_file_not_regular"));
     }
 
     #[test]
     fn a_link_to_the_host_stays_in_the_container() {
         // The host has alice with this id; the container must not show her, nor any file of the host.
         for target in ["../../../../../../etc/passwd", "/proc/1/root/etc/passwd"] {
-            let (name, _) = bad(|path| symlink(target, path).unwrap());
-            assert_eq!(name, None, "{target}");
+            assert_eq!(bad(|path| symlink(target, path).unwrap()), refused("users_file_link"), "{target}");
         }
         let world = World::new();
         symlink(world.path("etc/passwd"), world.path("c/etc/passwd")).unwrap();
@@ -372,7 +381,7 @@ mod tests {
 
     impl World {
         fn fresh_group(&self) -> Option<Vec<u8>> {
-            let fresh = UserLookup::new(self.folder.path());
+            let fresh = UserLookup::new(self.folder.path(), Arc::default());
             let pin = Pins::default().pin(&event(1000, 33), &self.path("proc"));
             fresh.look_up(&event(1000, 33), pin.as_ref().map(Pin::root)).group
         }

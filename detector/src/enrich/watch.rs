@@ -3,7 +3,8 @@
 //! at growing distances, and after some of them only when something changes about its socket.
 
 use std::{
-    path::{Path, PathBuf},
+    collections::HashMap,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -12,27 +13,40 @@ use std::{
 };
 
 use log::debug;
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::Notify,
+    task::{AbortHandle, JoinSet},
+};
 
 use super::{
     arrivals::Arrivals,
     engines::{Dialect, EngineError, EngineSockets, Events, News},
+    trouble::{Trouble, Troubles},
 };
 
 /// Distance of the first two tries; doubled each time.
 const FIRST_REST: Duration = Duration::from_secs(1);
 /// Tries in a row, after which only a change of the socket is waited for: about two minutes.
 const TRIES: u32 = 7;
+/// Distance of events that are taken from a user's engine: it may tell as many as it likes.
+const PACE_OF_USERS: Duration = Duration::from_millis(20);
 
 /// What was heard.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     /// Events of containers.
     pub(super) events: AtomicU64,
-    /// Events that nobody had time for.
-    pub(super) refused: AtomicU64,
     /// Streams that ended or could not be had, other than by the engine's absence.
-    pub(super) broken: AtomicU64,
+    pub(super) troubles: Arc<Troubles>,
+}
+
+/// Who tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    pub(super) socket: PathBuf,
+    pub(super) dialect: Dialect,
+    /// The user of the host whose engine it is, where that is not root: what it says may be a lie.
+    pub(super) user: Option<u32>,
 }
 
 /// Whether the engine that told of a container is still listened to: as long as it is, what is known of the container
@@ -41,31 +55,36 @@ pub(super) type Listening = Arc<AtomicBool>;
 
 /// One engine that is listened to.
 struct Engine {
-    socket: PathBuf,
-    dialect: Dialect,
+    source: Source,
     arrivals: Arc<Notify>,
     heard: Arc<Heard>,
 }
 
-/// Listens to all engines at these sockets; each event is handed to `tell`, with the socket and whether the engine is
+/// Listens to all engines at these sockets; each event is handed to `tell`, with who told it and whether that engine is
 /// still listened to. The tasks end when the answer is dropped. Must be called in a runtime of tokio.
 pub(super) fn listen(
     sockets: &EngineSockets,
     heard: &Arc<Heard>,
-    tell: impl Fn(Dialect, &Path, News, Listening) + Clone + Send + Sync + 'static,
+    tell: impl Fn(&Source, News, Listening) + Clone + Send + Sync + 'static,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let all = |paths: &[PathBuf], dialect| {
-        paths.iter().map(move |path| (path.clone(), dialect)).collect::<Vec<_>>()
+        let source = move |path: &PathBuf| Source { socket: path.clone(), dialect, user: None };
+        paths.iter().map(source).collect::<Vec<_>>()
     };
-    // CRI-O speaks no containerd: it refuses once and is left alone.
     let engines = [
         all(&sockets.docker, Dialect::Docker),
         all(&sockets.podman, Dialect::Podman),
         all(&sockets.containerd(), Dialect::Containerd),
+        all(&sockets.crio(), Dialect::Cri),
     ]
     .concat();
-    let arrivals = match Arrivals::of(engines.iter().map(|(socket, _)| socket.clone()).collect()) {
+    let fixed = engines.iter().map(|source| source.socket.clone());
+    // Users come and go; for their folder any of them stands.
+    let fixed = fixed.chain(sockets.of_user(0)).collect();
+    let of_users = sockets.clone();
+    let users = move || of_users.users().into_iter().filter_map(|uid| of_users.of_user(uid)).collect();
+    let arrivals = match Arrivals::of(fixed, users) {
         Ok(arrivals) => arrivals,
         Err(error) => {
             debug!("cannot notice new sockets of engines: {error}");
@@ -74,15 +93,51 @@ pub(super) fn listen(
     };
     let bell = arrivals.news();
     tasks.spawn(arrivals.run());
-    for (socket, dialect) in engines {
-        let engine = Engine { socket, dialect, arrivals: Arc::clone(&bell), heard: Arc::clone(heard) };
+    for source in engines {
+        let engine = Engine { source, arrivals: Arc::clone(&bell), heard: Arc::clone(heard) };
         tasks.spawn(engine.listen(tell.clone()));
     }
+    tasks.spawn(listen_to_users(sockets.clone(), bell, Arc::clone(heard), tell));
     tasks
 }
 
+/// Listens to the Podman of each user who is there. Never ends.
+async fn listen_to_users(
+    sockets: EngineSockets,
+    arrivals: Arc<Notify>,
+    heard: Arc<Heard>,
+    tell: impl Fn(&Source, News, Listening) + Clone + Send + Sync + 'static,
+) {
+    let mut tasks = JoinSet::new();
+    let mut listened: HashMap<u32, AbortHandle> = HashMap::new();
+    loop {
+        let bell = Arc::clone(&arrivals);
+        let changed = bell.notified();
+        tokio::pin!(changed);
+        changed.as_mut().enable();
+        let there = sockets.users();
+        listened.retain(|uid, task| {
+            let stays = there.contains(uid);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        while tasks.try_join_next().is_some() {}
+        for uid in there {
+            let Some(socket) = sockets.of_user(uid) else { continue };
+            listened.entry(uid).or_insert_with(|| {
+                let source = Source { socket, dialect: Dialect::Podman, user: Some(uid) };
+                let engine = Engine { source, arrivals: Arc::clone(&arrivals), heard: Arc::clone(&heard) };
+                tasks.spawn(engine.listen(tell.clone()))
+            });
+        }
+        changed.await;
+    }
+}
+
 impl Engine {
-    async fn listen(self, tell: impl Fn(Dialect, &Path, News, Listening)) {
+    async fn listen(self, tell: impl Fn(&Source, News, Listening)) {
         let mut failures = 0;
         loop {
             let bell = Arc::clone(&self.arrivals);
@@ -91,13 +146,13 @@ impl Engine {
             // From here on no ring is missed.
             changed.as_mut().enable();
             let (told, error) = self.follow(&tell).await;
-            if error.is_missing() {
+            if error.is_missing() || matches!(error, EngineError::Mute) {
                 failures = 0;
                 changed.await;
                 continue;
             }
-            debug!("events of {}: {error}", self.socket.display());
-            self.heard.broken.fetch_add(1, Ordering::Relaxed);
+            debug!("events of {}: {error}", self.source.socket.display());
+            self.heard.troubles.add(Trouble::EngineStreamBroken);
             // One that told something was well; it was restarted, perhaps.
             failures = if told { 1 } else { failures + 1 };
             if failures > TRIES {
@@ -112,8 +167,8 @@ impl Engine {
     }
 
     /// Hands on events until there is an error; whether any came.
-    async fn follow(&self, tell: &impl Fn(Dialect, &Path, News, Listening)) -> (bool, EngineError) {
-        let mut events = match Events::of(&self.socket, self.dialect).await {
+    async fn follow(&self, tell: &impl Fn(&Source, News, Listening)) -> (bool, EngineError) {
+        let mut events = match Events::of(&self.source.socket, self.source.dialect).await {
             Ok(events) => events,
             Err(error) => return (false, error),
         };
@@ -124,7 +179,10 @@ impl Engine {
                 Ok(news) => {
                     told = true;
                     self.heard.events.fetch_add(1, Ordering::Relaxed);
-                    tell(self.dialect, &self.socket, news, Arc::clone(&listening));
+                    tell(&self.source, news, Arc::clone(&listening));
+                    if self.source.user.is_some() {
+                        tokio::time::sleep(PACE_OF_USERS).await;
+                    }
                 }
                 Err(error) => {
                     listening.store(false, Ordering::Relaxed);
@@ -139,7 +197,10 @@ impl Engine {
 mod tests {
     use std::{
         path::{Path, PathBuf},
-        sync::{Arc, atomic::Ordering},
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
         time::Duration,
     };
 
@@ -151,8 +212,8 @@ mod tests {
         time::timeout,
     };
 
-    use super::{Heard, Listening, listen};
-    use crate::enrich::engines::{EngineSockets, News};
+    use super::{Heard, Listening, Source, Trouble, listen};
+    use crate::enrich::engines::{Dialect, EngineSockets, News};
 
     /// A limit for failures.
     const LIMIT: Duration = Duration::from_secs(20);
@@ -160,7 +221,7 @@ mod tests {
     struct World {
         folder: tempfile::TempDir,
         heard: Arc<Heard>,
-        news: UnboundedReceiver<(News, Listening)>,
+        news: UnboundedReceiver<(Source, News, Listening)>,
         _tasks: JoinSet<()>,
     }
 
@@ -170,7 +231,9 @@ mod tests {
             prepare(folder.path());
             let (sender, news) = unbounded_channel();
             let heard = Arc::new(Heard::default());
-            let tell = move |_, _: &Path, news, listening| drop(sender.send((news, listening)));
+            let tell = move |source: &Source, news, listening| {
+                drop(sender.send((source.clone(), news, listening)));
+            };
             let tasks = listen(&EngineSockets::below(folder.path()), &heard, tell);
             Self { folder, heard, news, _tasks: tasks }
         }
@@ -180,8 +243,12 @@ mod tests {
         }
 
         async fn next(&mut self) -> (String, Listening) {
-            let (news, listening) = timeout(LIMIT, self.news.recv()).await.unwrap().unwrap();
+            let (_, news, listening) = timeout(LIMIT, self.news.recv()).await.unwrap().unwrap();
             (news.id, listening)
+        }
+
+        fn broken(&self) -> u64 {
+            self.heard.troubles.of(Trouble::EngineStreamBroken)
         }
     }
 
@@ -214,7 +281,7 @@ mod tests {
         // The connection was closed: it is tried again, and what was known by the first is no longer kept fresh.
         assert_eq!(world.next().await.0, "two");
         assert!(!listening.load(Ordering::Relaxed));
-        assert!(world.heard.broken.load(Ordering::Relaxed) >= 1);
+        assert!(world.broken() >= 1);
     }
 
     #[tokio::test]
@@ -228,6 +295,52 @@ mod tests {
         assert_eq!(world.next().await.0, "new");
     }
 
+    #[tokio::test]
+    async fn users_are_heard_when_they_come_also_again() {
+        let mut world = World::new(|_| ());
+        for (uid, id) in [(1000, "one"), (1001, "two"), (1000, "three")] {
+            let folder = world.folder.path().join(format!("run/user/{uid}"));
+            let _ = std::fs::remove_dir_all(&folder);
+            std::fs::create_dir_all(folder.join("podman")).unwrap();
+            server(&folder.join("podman/podman.sock"), vec![event(id)]);
+            let (source, news, _) = timeout(LIMIT, world.news.recv()).await.unwrap().unwrap();
+            let want = (Dialect::Podman, Some(uid), id.to_owned());
+            assert_eq!((source.dialect, source.user, news.id), want);
+            assert_eq!(source.socket, folder.join("podman/podman.sock"));
+        }
+    }
+
+    /// A server of gRPC that answers each call by this status alone: it has no events to tell. Counts the calls.
+    async fn answer_by_status(listener: UnixListener, status: &'static str, asked: Arc<AtomicUsize>) {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            asked.fetch_add(1, Ordering::Relaxed);
+            let answer = move |_| async move {
+                let response = hyper::Response::builder().header("grpc-status", status);
+                response.body(http_body_util::Empty::<bytes::Bytes>::new())
+            };
+            let service = hyper::service::service_fn(answer);
+            let server = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
+            let _ = server.serve_connection(hyper_util::rt::TokioIo::new(stream), service).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cri_o_that_tells_no_events_is_well_and_asked_no_more() {
+        // As it is by default, and as it was before it had events.
+        for status in ["0", "12"] {
+            let asked = Arc::<AtomicUsize>::default();
+            let world = World::new(|folder| {
+                std::fs::create_dir_all(folder.join("run/crio")).unwrap();
+                let listener = UnixListener::bind(folder.join("run/crio/crio.sock")).unwrap();
+                tokio::spawn(answer_by_status(listener, status, Arc::clone(&asked)));
+            });
+            // A day of the paused clock.
+            tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
+            assert_eq!((asked.load(Ordering::Relaxed), world.broken()), (1, 0), "{status}");
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_engine_that_talks_nonsense_is_left_alone_in_the_end() {
         let world = World::new(|folder| {
@@ -236,7 +349,7 @@ mod tests {
         });
         // A day of the paused clock.
         tokio::time::sleep(Duration::from_secs(24 * 3600)).await;
-        assert_eq!(world.heard.broken.load(Ordering::Relaxed), u64::from(super::TRIES) + 1);
+        assert_eq!(world.broken(), u64::from(super::TRIES) + 1);
         assert_eq!(world.heard.events.load(Ordering::Relaxed), 0);
     }
 }

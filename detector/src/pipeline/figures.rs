@@ -31,6 +31,7 @@ pub(super) fn of(agent: &Agent) -> Figures {
         outputs: agent.stages.outputs.counters().map(|(name, counters)| output(name, &counters)).collect(),
         metadata_complete: enriched.complete,
         metadata_partial: enriched.partial.into_iter().collect(),
+        metadata_trouble: enriched.troubles.into_iter().collect(),
         waiting: agent.stages.enricher.waiting() as u64,
         reloads: agent.reloads,
         selftest: agent.health.snapshot(),

@@ -130,21 +130,20 @@ impl Stages {
         let enriched = self.enricher.stats();
         let partial: Vec<String> =
             enriched.partial.iter().map(|(reason, count)| format!("{reason}={count}")).collect();
+        let troubles: Vec<String> = enriched
+            .troubles
+            .iter()
+            .filter(|(_, count)| **count > 0)
+            .map(|(what, count)| format!("{what}={count}"))
+            .collect();
         info!(
-            "metadata: {} complete, {} partial ({}), {} events waited, in vain for users: {}, \
-             for ancestors: {}; {} lookups refused, {} files of users unreadable; engines told {} events, {} of \
-             them without room, {} streams broken",
+            "metadata: {} complete, {} partial ({}), {} events waited; engines told {} events; trouble: {}",
             enriched.complete,
             enriched.partial.values().sum::<u64>(),
             partial.join(" "),
             enriched.held,
-            enriched.users_late,
-            enriched.ancestors_late,
-            enriched.refused,
-            enriched.users_unreadable,
             enriched.engine_events,
-            enriched.engine_events_refused,
-            enriched.engine_streams_broken
+            if troubles.is_empty() { "none".to_owned() } else { troubles.join(" ") }
         );
         for (name, counters) in self.outputs.counters() {
             info!(

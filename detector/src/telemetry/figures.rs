@@ -77,6 +77,8 @@ pub struct Figures {
     pub metadata_complete: u64,
     /// Events without, by reason.
     pub metadata_partial: Vec<(&'static str, u64)>,
+    /// What went wrong while they were looked up.
+    pub metadata_trouble: Vec<(&'static str, u64)>,
     /// Events that wait for metadata.
     pub waiting: u64,
     /// Reloads that were applied, and that failed.
@@ -145,6 +147,10 @@ impl Figures {
         );
         for (reason, count) in &self.metadata_partial {
             text.sample(names::METADATA.name, &[("state", "partial"), ("reason", reason)], float(*count));
+        }
+        text.head(&names::METADATA_TROUBLE);
+        for (what, count) in &self.metadata_trouble {
+            text.sample(names::METADATA_TROUBLE.name, &[("what", what)], float(*count));
         }
         text.one(&names::WAITING, float(self.waiting));
     }
@@ -270,6 +276,7 @@ mod tests {
             lost: vec![("ring_full", 2)],
             bpf: Some((3, 4)),
             metadata_partial: vec![("late", 5)],
+            metadata_trouble: vec![("labels_cut", 8)],
             rules: vec![RuleFigures {
                 tags: vec!["A.1".to_owned(), "A_1".to_owned()],
                 ..RuleFigures::default()

@@ -78,6 +78,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Spec, ReadError> {
 }
 
 impl Spec {
+    /// Labels of a pod, when this is CRI-O's sandbox of it.
+    pub(super) fn pod_labels(&self) -> Option<BTreeMap<String, String>> {
+        let json = self.annotation("io.kubernetes.cri-o.Labels")?;
+        Some(bounds::bounded(serde_json::from_str::<BTreeMap<_, _>>(json).ok()?).0)
+    }
+
     fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations.as_ref()?.get(name).map(String::as_str)
     }
@@ -170,12 +176,19 @@ impl Spec {
         if let Some(id) = text("ImageRef").filter(|id| id.len() == 64) {
             container.image_id = Some(id);
         }
+        // `NAME@DIGEST` of each of its names, in newer versions.
+        let digests = text("ImageRepoDigests");
+        if let Some((_, digest)) = digests.as_deref().and_then(|all| all.split(',').next()?.split_once('@')) {
+            container.image_digest = Some(digest.to_owned());
+        }
         if let Some(json) = text("Labels")
             && let Ok(found) = serde_json::from_str::<BTreeMap<String, String>>(&json)
         {
             bounds::set_labels(container, found);
         }
-        container.ip = text("IP.0");
+        // A pod in the host's network has no address of its own.
+        let none = || (container.host_network == Some(true)).then(String::new);
+        container.ip = text("IP.0").or_else(none);
         container.cni_json = text("CNIResult");
         container.pod = Some(Pod {
             name: label("pod.name").or_else(|| text("KubeName")),
@@ -259,6 +272,7 @@ mod tests {
         let container = describe(&json!({"annotations": {
             "io.kubernetes.cri-o.ContainerType": "container",
             "io.kubernetes.cri-o.ImageName": "quay.io/a/b:2",
+            "io.kubernetes.cri-o.ImageRepoDigests": "quay.io/a/b@sha256:dd,quay.io/c/d@sha256:ee",
             "io.kubernetes.cri-o.SandboxID": "abc",
             "io.kubernetes.cri-o.IP.0": "192.0.2.7",
             "io.kubernetes.cri-o.Labels": "{\"io.kubernetes.pod.name\":\"web-1\",\"x\":\"y\"}",
@@ -270,6 +284,7 @@ mod tests {
         assert_eq!(container.runtime, Runtime::CriO);
         assert_eq!((container.name.as_deref(), container.ip.as_deref()), (Some("web"), Some("192.0.2.7")));
         assert_eq!(container.labels.unwrap()["x"], "y");
+        assert_eq!(container.image_digest.as_deref(), Some("sha256:dd"));
         assert_eq!(container.pod.unwrap().namespace.as_deref(), Some("shop"));
     }
 

@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use serde_json::json;
@@ -30,7 +31,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let disk = Disk::new(DiskPlaces::below(folder.path()));
+        let disk = Disk::new(DiskPlaces::below(folder.path()), Arc::default());
         Self { folder, disk }
     }
 
@@ -182,6 +183,74 @@ fn a_container_of_a_pod_is_found_beside_the_sandbox_of_its_shim() {
         assert_eq!(facts.name.as_deref(), Some("web"), "{path}");
         let pod = facts.pod.clone().unwrap();
         assert_eq!((pod.name.as_deref(), pod.namespace.as_deref()), (Some("web-1"), Some("shop")));
+    }
+}
+
+#[test]
+fn cri_o_has_all_of_it_on_disk_while_its_service_is_down() {
+    let world = World::new();
+    let image = "f9263c105f39c3577b434fbc8358114ccd6f389f90042788f5a9e606842fdab9";
+    let labels = json!({"io.kubernetes.container.name": "web", "app": "shop"}).to_string();
+    let spec = json!({
+        "process": {"capabilities": {"bounding": ["CAP_CHOWN"]}},
+        "root": {"path": format!("/var/lib/containers/storage/overlay/{OTHER}/merged")},
+        "mounts": [{"destination": "/data", "type": "bind", "source": "/srv", "options": ["rbind", "rprivate"]}],
+        "linux": {"namespaces": [{"type": "pid"}, {"type": "network"}, {"type": "mount"}]},
+        "annotations": {
+            "io.container.manager": "cri-o",
+            "io.kubernetes.cri-o.ContainerType": "container",
+            "io.kubernetes.cri-o.ContainerID": ID,
+            "io.kubernetes.cri-o.Image": "quay.io/a/b:2",
+            "io.kubernetes.cri-o.ImageName": "quay.io/a/b:2",
+            "io.kubernetes.cri-o.ImageRef": image,
+            "io.kubernetes.cri-o.IP.0": "192.0.2.7",
+            "io.kubernetes.cri-o.Labels": labels,
+            "io.kubernetes.cri-o.SandboxID": OTHER,
+            "io.kubernetes.cri-o.SandboxName": "k8s_POD_web-1_shop_u-1_0",
+            "io.kubernetes.container.name": "web",
+            "io.kubernetes.pod.name": "web-1",
+            "io.kubernetes.pod.namespace": "shop",
+            "io.kubernetes.pod.uid": "u-1",
+        },
+    });
+    // Of the pod itself, where its labels are.
+    let of_pod = json!({"annotations": {
+        "io.kubernetes.cri-o.ContainerType": "sandbox",
+        "io.kubernetes.cri-o.Labels": json!({"tier": "front"}).to_string(),
+        "io.kubernetes.cri-o.SandboxID": OTHER,
+    }});
+    let userdata = |id: &str| format!("run/containers/storage/overlay-containers/{id}/userdata/config.json");
+    world.write(&userdata(ID), &spec.to_string());
+    world.write(&userdata(OTHER), &of_pod.to_string());
+    let metadata =
+        json!({"image-name": "quay.io/a/b:2", "image-id": image, "name": "k8s_web_web-1_shop_u-1_0"});
+    let list = json!([{"id": ID, "names": ["k8s_web"], "image": image, "metadata": metadata.to_string()}]);
+    world.write("var/lib/containers/storage/overlay-containers/containers.json", &list.to_string());
+    let images = json!([{"id": image, "digest": "sha256:dd", "names": ["quay.io/a/b:2"]}]);
+    world.write("var/lib/containers/storage/overlay-images/images.json", &images.to_string());
+    // As systemd names it and as cgroupfs does; conmon ended, or is conmon-rs.
+    for path in [
+        format!("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-podu_1.slice/crio-{ID}.scope"),
+        format!("/kubepods/burstable/podu-1/crio-{ID}"),
+    ] {
+        let found = world.look_up(&event(&path, "conmonrs"));
+        assert_eq!(found.id, ContainerId::named(ID, Runtime::CriO), "{path}");
+        assert_eq!(found.state(), MetadataState::Complete, "{path}");
+        let facts = found.facts.unwrap();
+        assert_eq!(facts.name.as_deref(), Some("web"));
+        assert_eq!(facts.image_repository.as_deref(), Some("quay.io/a/b"));
+        assert_eq!((facts.image_tag.as_deref(), facts.image_id.as_deref()), (Some("2"), Some(image)));
+        assert_eq!(
+            (facts.image_digest.as_deref(), facts.ip.as_deref()),
+            (Some("sha256:dd"), Some("192.0.2.7"))
+        );
+        assert_eq!((facts.privileged, facts.host_network), (Some(false), Some(false)));
+        assert_eq!(facts.mounts.as_ref().unwrap()[0].to_string(), "/srv:/data::true:rprivate");
+        assert_eq!(facts.labels.as_ref().unwrap()["app"], "shop");
+        let pod = facts.pod.as_ref().unwrap();
+        assert_eq!((pod.name.as_deref(), pod.namespace.as_deref()), (Some("web-1"), Some("shop")));
+        assert_eq!((pod.uid.as_deref(), pod.sandbox_id.as_deref()), (Some("u-1"), Some(OTHER)));
+        assert_eq!(pod.labels.as_ref().unwrap()["tier"], "front");
     }
 }
 

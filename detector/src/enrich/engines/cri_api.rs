@@ -101,10 +101,12 @@ fn describe(id: &str, answer: ContainerStatusResponse) -> Result<ContainerMetada
     if !written.is_empty() {
         container.set_image(&written);
     }
-    // `NAME@DIGEST`, or an id.
+    // `NAME@DIGEST`, or an id, with `sha256:` (containerd) or without (CRI-O).
     if let Some((_, digest)) = from.image_ref.split_once('@') {
         container.image_digest = Some(digest.to_owned());
-    } else if let Some(image_id) = from.image_ref.strip_prefix("sha256:") {
+    }
+    let image_id = [from.image_id.as_str(), from.image_ref.as_str()].into_iter().find_map(hexadecimal_id);
+    if let Some(image_id) = image_id {
         container.image_id = Some(image_id.to_owned());
     }
     bounds::set_labels(&mut container, from.labels);
@@ -128,6 +130,12 @@ fn describe(id: &str, answer: ContainerStatusResponse) -> Result<ContainerMetada
     let pod = container.pod.get_or_insert_default();
     pod.sandbox_id = sandbox.or(pod.sandbox_id.take());
     Ok(container)
+}
+
+/// The id of an image without what stands before it.
+fn hexadecimal_id(written: &str) -> Option<&str> {
+    let id = written.strip_prefix("sha256:").unwrap_or(written);
+    (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
 }
 
 /// An image that was given by its id gets its names; what an image does not have is known to be empty.
@@ -195,6 +203,7 @@ mod tests {
                     readonly: true,
                     propagation: 1,
                 }],
+                image_id: String::new(),
             }),
             info: map(&[("info", info)]),
         }
@@ -235,6 +244,22 @@ mod tests {
             ["web-1", "shop", "u", "sand", "10.0.0.7"]
         );
         assert_eq!(pod.labels.unwrap()["tier"], "front");
+    }
+
+    #[test]
+    fn the_id_of_the_image_as_cri_o_writes_it() {
+        let id = &IMAGE["sha256:".len()..];
+        let written = |image_ref: &str, image_id: &str| {
+            let mut answer = status();
+            let status = answer.status.as_mut().unwrap();
+            status.image = Some(ImageSpec { image: "quay.io/a/b:2".into(), ..ImageSpec::default() });
+            (status.image_ref, status.image_id) = (image_ref.into(), image_id.into());
+            let container = describe("abc", answer).unwrap();
+            (container.image_id, container.image_digest)
+        };
+        assert_eq!(written(id, ""), (Some(id.to_owned()), None));
+        assert_eq!(written("quay.io/a/b@sha256:dd", id), (Some(id.to_owned()), Some("sha256:dd".to_owned())));
+        assert_eq!(written("quay.io/a/b:2", ""), (None, None));
     }
 
     #[test]

@@ -57,6 +57,9 @@ pub(super) struct ContainerStatus {
     pub(super) labels: BTreeMap<String, String>,
     #[prost(message, repeated, tag = "14")]
     pub(super) mounts: Vec<Mount>,
+    /// Not in older versions.
+    #[prost(string, tag = "17")]
+    pub(super) image_id: String,
 }
 
 /// `runtime.v1.ContainerMetadata`

@@ -1,5 +1,5 @@
 //! What engines tell by themselves when containers start or change: Docker and Podman as lines of JSON, containerd (also
-//! under Kubernetes) as messages of gRPC. Only a few kinds of events are asked for: health checks would otherwise wake
+//! under Kubernetes) and CRI-O as messages of gRPC. Only a few kinds of events are asked for: health checks would otherwise wake
 //! the agent all day.
 
 use std::path::Path;
@@ -21,6 +21,8 @@ pub(in crate::enrich) enum Dialect {
     Docker,
     Podman,
     Containerd,
+    /// Kubernetes' interface, for runtimes that have no other.
+    Cri,
 }
 
 /// A container that started, or of which something changed.
@@ -84,6 +86,20 @@ struct TaskStart {
     pid: u32,
 }
 
+/// `runtime.v1.GetEventsRequest`
+#[derive(Clone, PartialEq, Message)]
+struct GetEventsRequest {}
+
+/// `runtime.v1.ContainerEventResponse`
+#[derive(Clone, PartialEq, Message)]
+struct ContainerEvent {
+    #[prost(string, tag = "1")]
+    container_id: String,
+    /// 0 created, 1 started, 2 stopped, 3 deleted.
+    #[prost(int32, tag = "2")]
+    kind: i32,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct DockerEvent {
@@ -127,6 +143,10 @@ impl Events {
                 let ask = SubscribeRequest { filters: CONTAINERD_TOPICS.map(str::to_owned).to_vec() };
                 stream_call(socket, "/containerd.services.events.v1.Events/Subscribe", &ask).await?
             }
+            Dialect::Cri => {
+                let method = "/runtime.v1.RuntimeService/GetContainerEvents";
+                stream_call(socket, method, &GetEventsRequest {}).await?
+            }
         };
         Ok(Self { dialect, stream, bytes: BytesMut::new() })
     }
@@ -136,7 +156,8 @@ impl Events {
         loop {
             let taken = match self.dialect {
                 Dialect::Docker | Dialect::Podman => take_line(&mut self.bytes)?,
-                Dialect::Containerd => take_message(&mut self.bytes)?,
+                Dialect::Containerd => take_message(&mut self.bytes, of_containerd)?,
+                Dialect::Cri => take_message(&mut self.bytes, of_cri)?,
             };
             match taken {
                 Taken::News(news) => return Ok(news),
@@ -188,7 +209,10 @@ fn take_line(bytes: &mut BytesMut) -> Result<Taken, EngineError> {
     Ok(if id.is_empty() { Taken::Other } else { Taken::News(News { id, namespace: None, pid: None }) })
 }
 
-fn take_message(bytes: &mut BytesMut) -> Result<Taken, EngineError> {
+fn take_message(
+    bytes: &mut BytesMut,
+    read: impl Fn(&[u8]) -> Result<Taken, prost::DecodeError>,
+) -> Result<Taken, EngineError> {
     let Some(prefix) = bytes.first_chunk::<GRPC_PREFIX>() else { return Ok(Taken::More) };
     let length = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -200,20 +224,23 @@ fn take_message(bytes: &mut BytesMut) -> Result<Taken, EngineError> {
     }
     bytes.advance(GRPC_PREFIX);
     let message = bytes.split_to(length);
-    let garbage = |error: prost::DecodeError| EngineError::Garbage(error.to_string());
-    let envelope = Envelope::decode(&message[..]).map_err(garbage)?;
+    read(&message).map_err(|error| EngineError::Garbage(error.to_string()))
+}
+
+fn of_containerd(message: &[u8]) -> Result<Taken, prost::DecodeError> {
+    let envelope = Envelope::decode(message)?;
     let Some(event) = envelope.event else { return Ok(Taken::Other) };
     let (id, pid) = match envelope.topic.as_str() {
         "/tasks/create" => {
-            let task = TaskCreate::decode(event.value.as_slice()).map_err(garbage)?;
+            let task = TaskCreate::decode(event.value.as_slice())?;
             (task.container_id, task.pid)
         }
         "/tasks/start" => {
-            let task = TaskStart::decode(event.value.as_slice()).map_err(garbage)?;
+            let task = TaskStart::decode(event.value.as_slice())?;
             (task.container_id, task.pid)
         }
         // Its id has the same number in all events of containers.
-        "/containers/update" => (TaskStart::decode(event.value.as_slice()).map_err(garbage)?.container_id, 0),
+        "/containers/update" => (TaskStart::decode(event.value.as_slice())?.container_id, 0),
         _ => return Ok(Taken::Other),
     };
     if id.is_empty() {
@@ -222,12 +249,30 @@ fn take_message(bytes: &mut BytesMut) -> Result<Taken, EngineError> {
     Ok(Taken::News(News { id, namespace: Some(envelope.namespace), pid: Some(pid).filter(|pid| *pid > 0) }))
 }
 
+fn of_cri(message: &[u8]) -> Result<Taken, prost::DecodeError> {
+    let event = ContainerEvent::decode(message)?;
+    // Of one that stopped nothing is read: it is what it was.
+    let lives = matches!(event.kind, 0 | 1) && !event.container_id.is_empty();
+    Ok(if lives {
+        Taken::News(News { id: event.container_id, namespace: None, pid: None })
+    } else {
+        Taken::Other
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::{BufMut as _, BytesMut};
     use prost::Message as _;
 
-    use super::{Any, EVENT_BYTES, Envelope, News, Taken, TaskCreate, TaskStart, take_line, take_message};
+    use super::{
+        Any, ContainerEvent, EVENT_BYTES, EngineError, Envelope, News, Taken, TaskCreate, TaskStart,
+        of_containerd, of_cri, take_line,
+    };
+
+    fn take_message(bytes: &mut BytesMut) -> Result<Taken, EngineError> {
+        super::take_message(bytes, of_containerd)
+    }
 
     fn news(id: &str, namespace: Option<&str>, pid: Option<u32>) -> Taken {
         Taken::News(News { id: id.into(), namespace: namespace.map(str::to_owned), pid })
@@ -255,11 +300,14 @@ mod tests {
 
     fn message(topic: &str, event: Vec<u8>) -> BytesMut {
         let event = Some(Any { value: event });
-        let envelope = Envelope { namespace: "k8s.io".into(), topic: topic.into(), event }.encode_to_vec();
+        framed(&Envelope { namespace: "k8s.io".into(), topic: topic.into(), event }.encode_to_vec())
+    }
+
+    fn framed(message: &[u8]) -> BytesMut {
         let mut bytes = BytesMut::new();
         bytes.put_u8(0);
-        bytes.put_u32(u32::try_from(envelope.len()).unwrap());
-        bytes.extend_from_slice(&envelope);
+        bytes.put_u32(u32::try_from(message.len()).unwrap());
+        bytes.extend_from_slice(message);
         bytes
     }
 
@@ -280,6 +328,28 @@ mod tests {
         ] {
             assert_eq!(take_message(&mut bytes).unwrap(), want);
         }
+    }
+
+    #[test]
+    fn messages_of_cri_o_are_read() {
+        let mut bytes = BytesMut::new();
+        for kind in 0..4 {
+            let event = ContainerEvent { container_id: "abc".into(), kind };
+            bytes.extend_from_slice(&framed(&event.encode_to_vec()));
+        }
+        bytes.extend_from_slice(&framed(&[]));
+        // Made and started; not stopped, not deleted; nothing.
+        for want in [
+            news("abc", None, None),
+            news("abc", None, None),
+            Taken::Other,
+            Taken::Other,
+            Taken::Other,
+            Taken::More,
+        ] {
+            assert_eq!(super::take_message(&mut bytes, of_cri).unwrap(), want);
+        }
+        assert!(super::take_message(&mut framed(&[0x0a, 0x7f]), of_cri).is_err());
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub(in crate::enrich) enum EngineError {
     /// It does not know the container.
     #[error("it knows no such container")]
     Unknown,
+    /// It has no events to tell, by its version or its configuration.
+    #[error("it does not tell events")]
+    Mute,
     /// The answer is too long.
     #[error("the answer is longer than {ANSWER_BYTES} bytes")]
     TooLarge,
@@ -57,7 +60,7 @@ impl EngineError {
     pub(in crate::enrich) const fn reason(&self) -> MissingReason {
         match self {
             Self::Connect { .. } | Self::Silent(_) => MissingReason::Unreadable,
-            Self::Unknown => MissingReason::NotFound,
+            Self::Unknown | Self::Mute => MissingReason::NotFound,
             Self::TooLarge => MissingReason::TooLarge,
             Self::Garbage(_) => MissingReason::Garbage,
         }
@@ -83,7 +86,7 @@ impl EngineError {
 
     /// Whether the engine itself is in trouble, and should be left alone for a while.
     pub(super) const fn is_trouble(&self) -> bool {
-        !matches!(self, Self::Unknown | Self::Connect { .. })
+        !matches!(self, Self::Unknown | Self::Mute | Self::Connect { .. })
     }
 }
 
@@ -234,8 +237,14 @@ pub(super) async fn stream_call<Q: Message>(
         .body(Full::new(frame(question)))
         .map_err(|error| EngineError::Garbage(error.to_string()))?;
     let response = sender.send_request(request).await?;
-    if response.status() != StatusCode::OK || response.headers().contains_key("grpc-status") {
-        return Err(EngineError::Garbage("it does not tell events".to_owned()));
+    if response.status() != StatusCode::OK {
+        return Err(EngineError::Garbage(format!("status {}", response.status())));
+    }
+    // A status instead of a stream: 12 where the method is not known, 0 where it is switched off (CRI-O's default).
+    match response.headers().get("grpc-status").map(|status| status.to_str()) {
+        None => {}
+        Some(Ok("0" | "12")) => return Err(EngineError::Mute),
+        Some(other) => return Err(EngineError::Garbage(format!("gRPC status {other:?}"))),
     }
     Ok(Stream { body: response.into_body(), _connection: Box::new((sender, connection)) })
 }

@@ -17,7 +17,10 @@ use tokio::{
 
 use super::{EngineSockets, Engines, REST, socket::PATIENCE};
 use crate::{
-    enrich::disk::Found,
+    enrich::{
+        disk::{Found, Route},
+        trouble::{Trouble, Troubles},
+    },
     event::{ContainerId, ContainerMetadata, MetadataState, MissingReason, Runtime},
 };
 
@@ -53,14 +56,16 @@ fn server(path: &Path, answer: impl Fn(&str) -> Option<String> + Send + Sync + '
 struct World {
     folder: tempfile::TempDir,
     engines: Engines,
+    troubles: Arc<Troubles>,
 }
 
 impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("run/podman")).unwrap();
-        let engines = Engines::new(EngineSockets::below(folder.path()));
-        Self { folder, engines }
+        let troubles = Arc::<Troubles>::default();
+        let engines = Engines::new(EngineSockets::below(folder.path()), Arc::clone(&troubles));
+        Self { folder, engines, troubles }
     }
 
     fn docker(&self) -> PathBuf {
@@ -120,6 +125,7 @@ async fn a_socket_that_hangs_is_asked_once_and_then_left_alone_for_a_while() {
     tokio::time::advance(REST).await;
     let _ = world.engines.complete(found(Runtime::Docker)).await;
     assert_eq!(asked.load(Ordering::Relaxed), 2);
+    assert_eq!(world.troubles.of(Trouble::EngineSilent), 3);
 }
 
 #[tokio::test]
@@ -129,6 +135,7 @@ async fn nonsense_is_named_as_the_reason() {
     let completed = world.engines.complete(found(Runtime::Docker)).await;
     assert_eq!(completed.why, MissingReason::Garbage);
     assert!(completed.state().to_string().starts_with("partial:garbage:"));
+    assert_eq!(world.troubles.of(Trouble::EngineGarbage), 1);
 }
 
 #[tokio::test]
@@ -136,6 +143,7 @@ async fn a_socket_that_was_replaced_is_the_new_one() {
     let world = World::new();
     std::fs::write(world.docker(), "no socket at all").unwrap();
     assert_eq!(world.engines.complete(found(Runtime::Docker)).await.facts, found(Runtime::Docker).facts);
+    assert_eq!(world.troubles.of(Trouble::EngineRefused), 1);
     std::fs::remove_file(world.docker()).unwrap();
     server(&world.docker(), docker_answer);
     let completed = world.engines.complete(found(Runtime::Docker)).await;
@@ -155,16 +163,37 @@ async fn labels_of_a_megabyte_are_left_out() {
     assert_eq!(facts.labels.as_ref().unwrap()["app"], "shop");
 }
 
-#[tokio::test]
-async fn a_service_of_rootless_podman_is_found() {
-    let world = World::new();
+/// A service of the Podman of user 1000 that knows the container.
+fn podman_of_1000(world: &World) {
     let folder = world.folder.path().join("run/user/1000/podman");
     std::fs::create_dir_all(&folder).unwrap();
     server(&folder.join("podman.sock"), |path| {
         (path == format!("/v4.0.0/libpod/containers/{ID}/json")).then(|| {
-            format!(r#"{{"Id": "{ID}", "Name": "pweb", "Image": "aa", "ImageName": "localhost/y/bb:2"}}"#)
+            let state = r#""State": {"Pid": 71}"#;
+            format!(
+                r#"{{"Id": "{ID}", "Name": "pweb", "Image": "aa", "ImageName": "localhost/y/bb:2", {state}}}"#
+            )
         })
     });
-    let facts = world.engines.complete(found(Runtime::Podman)).await.facts.unwrap();
+}
+
+#[tokio::test]
+async fn a_service_of_rootless_podman_is_asked_about_its_users_containers() {
+    let world = World::new();
+    podman_of_1000(&world);
+    let found = Found { route: Some(Route::User(1000)), ..found(Runtime::Podman) };
+    let facts = world.engines.complete(found).await.facts.unwrap();
     assert_eq!((facts.name.as_deref(), facts.image_tag.as_deref()), (Some("pweb"), Some("2")));
+    assert_eq!(world.engines.first_process_of(1000, ID).await, Some(71));
+    assert_eq!(world.engines.first_process_of(1000, "../x").await, None);
+}
+
+#[tokio::test]
+async fn a_users_service_is_not_believed_about_containers_of_others() {
+    let world = World::new();
+    podman_of_1000(&world);
+    for route in [None, Some(Route::User(1001))] {
+        let found = Found { route, ..found(Runtime::Podman) };
+        assert_eq!(world.engines.complete(found.clone()).await, found);
+    }
 }

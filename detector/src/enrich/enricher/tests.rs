@@ -160,7 +160,7 @@ async fn a_file_system_that_hangs_costs_the_bound_and_the_rest_is_there() {
     assert_eq!(user(&late), None);
     assert_eq!(late.container.facts().unwrap().name.as_deref(), Some("web"), "other threads read this");
     assert_eq!(late.container.metadata.state, MetadataState::Complete);
-    assert_eq!(enricher.stats().users_late, 1);
+    assert_eq!(enricher.stats().troubles["users_late"], 1);
 }
 
 #[tokio::test]
@@ -198,9 +198,9 @@ async fn a_container_that_hangs_holds_up_no_other_and_in_the_end_not_even_itself
     while enricher.waiting() > 0 {
         let _ = enricher.next().await;
     }
-    assert_eq!(enricher.stats().users_late, 1);
+    assert_eq!(enricher.stats().troubles["users_late"], 1);
     let later = enricher.offer(docker()).expect("it does not wait again for what hangs");
-    assert_eq!((user(&later), enricher.stats().refused), (None, 1));
+    assert_eq!((user(&later), enricher.stats().troubles["lookup_refused"]), (None, 1));
     assert_eq!(later.container.metadata.state, MetadataState::Complete);
 }
 
