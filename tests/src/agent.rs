@@ -12,6 +12,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 
 use crate::process::{DEADLINE, spawn_tied, wait_until};
 use crate::{Alert, BareContainer, case, helper_binaries};
@@ -73,6 +74,28 @@ impl Agent {
     #[must_use]
     pub fn start() -> Self {
         Self::start_with(&[])
+    }
+
+    /// As [`Agent::start`], with alerts of the stock rule that show these fields, too: a part of an output template. The
+    /// folder has its rules, and is to be kept as long as the agent.
+    #[track_caller]
+    #[must_use]
+    pub fn start_showing(fields: &str) -> (Self, TempDir) {
+        let folder = match tempfile::tempdir() {
+            Ok(folder) => folder,
+            Err(error) => panic!("cannot make a folder for rules: {error}"),
+        };
+        let (stock, more) = (folder.path().join("stock.yaml"), folder.path().join("more.yaml"));
+        let rule = format!(
+            "- rule: Drop and execute new binary in container\n  output: \"{fields}\"\n  override:\n    output: append\n"
+        );
+        let written = std::fs::write(&stock, include_str!("../../detector/rules/falco_rules.yaml"))
+            .and_then(|()| std::fs::write(&more, rule));
+        if let Err(error) = written {
+            panic!("cannot write rules below {}: {error}", folder.path().display());
+        }
+        let option = OsStr::new("-r");
+        (Self::start_with(&[option, stock.as_os_str(), option, more.as_os_str()]), folder)
     }
 
     /// As [`Agent::start`], with these arguments besides those of the harness. One of the rules must be the stock

@@ -1,6 +1,7 @@
 //! One line of the agent's output, parsed, with its bytes kept.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
@@ -10,6 +11,8 @@ use serde_json::Value;
 pub struct Alert {
     /// The line's bytes, without the line end.
     pub line: String,
+    /// When it was read.
+    pub received: SystemTime,
     json: Value,
 }
 
@@ -22,7 +25,7 @@ impl Alert {
         if !json["rule"].is_string() || !json["output_fields"].is_object() {
             return Err(format!("not an alert: {text}"));
         }
-        Ok(Self { line: text.to_owned(), json })
+        Ok(Self { line: text.to_owned(), received: SystemTime::now(), json })
     }
 
     /// A part of the alert itself: `rule`, `time`, `tags` and so on; null when absent.

@@ -72,6 +72,13 @@ impl BareContainer {
         self
     }
 
+    /// Puts it into another cgroup, a path without a leading `/`; `ID` in it stands for the container's id.
+    #[must_use]
+    pub fn in_cgroup(mut self, path: &str) -> Self {
+        self.cgroups = ContainerCgroups::create_at(&path.replace("ID", &self.id));
+        self
+    }
+
     /// Enters the root in another way.
     #[must_use]
     pub fn root_by(mut self, way: RootBy) -> Self {

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-/// The cgroups `/docker/<id>` of one container; removed on drop.
+/// The cgroups of one container, usually `/docker/<id>`; removed on drop.
 #[derive(Debug)]
 pub struct ContainerCgroups {
     folders: Vec<PathBuf>,
+    /// Parts of the path: so many folders above may go with it.
+    depth: usize,
 }
 
 impl ContainerCgroups {
@@ -17,6 +19,12 @@ impl ContainerCgroups {
     /// host has them.
     #[must_use]
     pub fn create(id: &str) -> Self {
+        Self::create_at(&format!("docker/{id}"))
+    }
+
+    /// The same at this path in each hierarchy.
+    #[must_use]
+    pub fn create_at(path: &str) -> Self {
         let mounts = fs::read_to_string("/proc/self/mounts")
             .unwrap_or_else(|error| panic!("cannot read /proc/self/mounts: {error}"));
         let hierarchies = hierarchies(&mounts);
@@ -24,10 +32,10 @@ impl ContainerCgroups {
             !hierarchies.is_empty(),
             "no cgroup hierarchy is mounted (mount -t cgroup2 none /sys/fs/cgroup)"
         );
-        let mut made = Self { folders: Vec::new() };
+        let mut made = Self { folders: Vec::new(), depth: path.split('/').count() };
         for hierarchy in hierarchies {
-            let folder = hierarchy.join("docker").join(id);
-            if let Err(error) = create_below_docker(&folder) {
+            let folder = hierarchy.join(path);
+            if let Err(error) = create_with_parents(&folder) {
                 panic!("cannot make the cgroup {}: {error}", folder.display());
             }
             made.folders.push(folder);
@@ -58,8 +66,8 @@ impl Drop for ContainerCgroups {
                     Ok(()) => break,
                 }
             }
-            // `docker` itself goes with its last container; another container (or an engine) keeps it.
-            if let Some(parent) = folder.parent() {
+            // Those above (`docker`) go with their last container; another container (or an engine) keeps them.
+            for parent in folder.ancestors().skip(1).take(self.depth - 1) {
                 let _ = fs::remove_dir(parent);
             }
         }
@@ -77,7 +85,7 @@ pub fn remove_empty_docker() {
 }
 
 /// Parallel containers make and remove the shared parent `docker`: it may vanish between the two steps.
-fn create_below_docker(folder: &Path) -> std::io::Result<()> {
+fn create_with_parents(folder: &Path) -> std::io::Result<()> {
     let mut result = Ok(());
     for _ in 0..100 {
         result = fs::create_dir_all(folder);

@@ -98,14 +98,20 @@ pub fn mount_overlay(image: &Path, folder: &Path) -> PathBuf {
             panic!("cannot make {}: {error}", folder.display());
         }
     }
-    let path = |name: &str| folder.join(name).display().to_string();
-    let options = format!("lowerdir={},upperdir={},workdir={}", image.display(), path("upper"), path("work"));
     let target = folder.join("rootfs");
-    let mounted = mount(Some("overlay"), &target, Some("overlay"), MsFlags::empty(), Some(options.as_str()));
+    mount_layers(image, folder, &target);
+    target
+}
+
+/// Mounts an overlay of `image` and of `upper` and `work` in `layers` at `target`; all of them are there.
+#[track_caller]
+pub fn mount_layers(image: &Path, layers: &Path, target: &Path) {
+    let path = |name: &str| layers.join(name).display().to_string();
+    let options = format!("lowerdir={},upperdir={},workdir={}", image.display(), path("upper"), path("work"));
+    let mounted = mount(Some("overlay"), target, Some("overlay"), MsFlags::empty(), Some(options.as_str()));
     if let Err(error) = mounted {
         panic!("cannot mount the overlay at {}: {error}", target.display());
     }
-    target
 }
 
 /// Takes off what an engine left mounted, innermost first.

@@ -29,6 +29,7 @@ pub mod exec_rules;
 pub mod facts;
 pub mod helper_binaries;
 pub mod host_overlay;
+pub mod idmapped;
 pub mod image_tree;
 pub mod lxc;
 pub mod not_run;

@@ -64,9 +64,15 @@ impl Podman {
     #[track_caller]
     #[must_use]
     pub fn service(&self) -> Service {
-        let socket = self.run_folder().join("podman/podman.sock");
-        let folder = self.run_folder().join("podman");
-        if let Err(error) = fs::create_dir_all(&folder) {
+        let folder = match self.rootless {
+            true => self.run_folder().join(format!("user/{NOBODY}/podman")),
+            false => self.run_folder().join("podman"),
+        };
+        let socket = folder.join("podman.sock");
+        let owner = if self.rootless { NOBODY } else { 0 };
+        let made = fs::create_dir_all(&folder)
+            .and_then(|()| Ok(chown(&folder, Some(Uid::from_raw(owner)), Some(Gid::from_raw(owner)))?));
+        if let Err(error) = made {
             panic!("cannot make {}: {error}", folder.display());
         }
         let mut command = self.command(&["system", "service", "--time=0"]);

@@ -21,19 +21,6 @@ fn known(agent: &Agent, name: &str, container: &str, image: (&str, &str)) -> Ale
     alert
 }
 
-/// An agent whose alerts show these fields, too.
-fn agent_that_shows(fields: &str) -> (Agent, tempfile::TempDir) {
-    let folder = tempfile::tempdir().expect("a folder for rules");
-    let (stock, more) = (folder.path().join("stock.yaml"), folder.path().join("more.yaml"));
-    std::fs::write(&stock, include_str!("../../detector/rules/falco_rules.yaml")).expect("a rule file");
-    let rule = format!(
-        "- rule: Drop and execute new binary in container\n  output: \"{fields}\"\n  override:\n    output: append\n"
-    );
-    std::fs::write(&more, rule).expect("a rule file");
-    let option = std::ffi::OsStr::new("-r");
-    (Agent::start_with(&[option, stock.as_os_str(), option, more.as_os_str()]), folder)
-}
-
 fn repository_and_tag(image: &str) -> (&str, &str) {
     image.rsplit_once(':').expect("a tag")
 }
@@ -186,7 +173,8 @@ fn podman_with_its_service() {
 fn podman_without_root() {
     // No cgroup at all tells whose the process is.
     let Some(podman) = Podman::for_case("podman_without_root", true) else { return };
-    let (agent, _rules) = agent_that_shows(" inner_uid=%drop.inner_uid kernels_uid=%user.uid");
+    let (agent, _rules) =
+        Agent::start_showing(" inner_uid=%drop.inner_uid kernels_uid=%user.uid type=%container.type");
     let name = marker("rootless");
     let _ = podman.run(&format!("c-{name}"), &drop_and_run(&name)).ok();
     let alert = known(&agent, &name, &format!("c-{name}"), repository_and_tag(podman::IMAGE));
@@ -194,6 +182,25 @@ fn podman_without_root() {
     assert_eq!(alert.text("user.name"), "root", "the user inside, in {alert}");
     let ids = (alert.integer("drop.inner_uid"), alert.integer("user.uid"));
     assert_eq!(ids, (0, i128::from(podman::NOBODY)), "inside and for the kernel, in {alert}");
+    assert_eq!(alert.text("container.type"), "podman", "in {alert}");
+    // The disk has all but these, and this user runs no service.
+    assert_eq!(alert.text("drop.metadata"), "partial:source:labels,ip", "in {alert}");
+    agent.stop();
+}
+
+#[test]
+fn podman_without_root_with_its_service() {
+    let Some(podman) = Podman::for_case("podman_without_root_with_its_service", true) else { return };
+    let agent = Agent::start_with_run(&podman.run_folder());
+    let _service = podman.service();
+    let name = marker("usrsrv");
+    // A second more than nothing: what this asks the service for is gone with the container (`--rm`).
+    let script = format!("{}; sleep 1", drop_and_run(&name).replace("exit 0", "true"));
+    let _ = podman.run(&format!("c-{name}"), &script).ok();
+    let alert = known(&agent, &name, &format!("c-{name}"), repository_and_tag(podman::IMAGE));
+    assert_eq!(alert.text("drop.metadata"), "complete", "in {alert}");
+    // The user's service told of it, and is believed as the container is that user's.
+    agent.expect_log("is known ahead of its events: complete");
     agent.stop();
 }
 
@@ -252,29 +259,6 @@ fn runc_alone() {
 }
 
 #[test]
-fn a_hundred_containers_that_are_gone_at_once() {
-    let Some(runc) = Runc::for_case("a_hundred_containers_that_are_gone_at_once") else { return };
-    let Some(agent) = agent_for("a_hundred_containers_that_are_gone_at_once") else { return };
-    let name = marker("many");
-    let id = &|number: usize| format!("c-{name}-{number:02}");
-    std::thread::scope(|scope| {
-        for thread in 0..4 {
-            let (runc, name) = (&runc, &name);
-            scope.spawn(move || {
-                for number in (thread..100).step_by(4) {
-                    let _ = runc.run(&id(number), &drop_and_run(&format!("{name}-{number:02}"))).ok();
-                }
-            });
-        }
-    });
-    let alerts = agent.expect_exactly(100, &name);
-    let mut names: Vec<&str> = alerts.iter().map(|alert| alert.text("container.name")).collect();
-    names.sort_unstable();
-    assert_eq!(names, (0..100).map(id).collect::<Vec<_>>());
-    assert!(alerts.iter().all(|alert| alert.text("drop.metadata") == "complete"));
-}
-
-#[test]
 fn lxc() {
     let Some(lxc) = Lxc::for_case("lxc") else { return };
     let Some(agent) = agent_for("lxc") else { return };
@@ -304,8 +288,9 @@ fn systemd_nspawn() {
 #[test]
 fn what_the_processes_above_were_called_with() {
     let Some(docker) = Docker::for_case("what_the_processes_above_were_called_with") else { return };
-    let (agent, _rules) =
-        agent_that_shows(" parent=%proc.pcmdline exe=%proc.aexe[1] all=%proc.aexe var=%proc.aenv[HOSTNAME]");
+    let (agent, _rules) = Agent::start_showing(
+        " parent=%proc.pcmdline exe=%proc.aexe[1] all=%proc.aexe var=%proc.aenv[HOSTNAME]",
+    );
     let name = marker("above");
     // The parent stays: what of one that ends at once can be read is luck.
     let script = format!("cp /bin/probe /tmp/{name}; /tmp/{name} exit; sleep 1000; exit 0");
