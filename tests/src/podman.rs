@@ -64,9 +64,10 @@ impl Podman {
     #[track_caller]
     #[must_use]
     pub fn service(&self) -> Service {
-        let folder = match self.rootless {
-            true => self.run_folder().join(format!("user/{NOBODY}/podman")),
-            false => self.run_folder().join("podman"),
+        let folder = if self.rootless {
+            self.run_folder().join(format!("user/{NOBODY}/podman"))
+        } else {
+            self.run_folder().join("podman")
         };
         let socket = folder.join("podman.sock");
         let owner = if self.rootless { NOBODY } else { 0 };

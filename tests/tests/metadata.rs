@@ -191,8 +191,8 @@ fn podman_without_root() {
 #[test]
 fn podman_without_root_with_its_service() {
     let Some(podman) = Podman::for_case("podman_without_root_with_its_service", true) else { return };
-    let agent = Agent::start_with_run(&podman.run_folder());
     let _service = podman.service();
+    let agent = Agent::start_with_run(&podman.run_folder());
     let name = marker("usrsrv");
     // A second more than nothing: what this asks the service for is gone with the container (`--rm`).
     let script = format!("{}; sleep 1", drop_and_run(&name).replace("exit 0", "true"));

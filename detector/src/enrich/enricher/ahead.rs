@@ -45,7 +45,7 @@ impl Hearing {
         let (shared, source) = (Arc::clone(&self.shared), source.clone());
         let Some(uid) = source.user else {
             run(&self.shared, &self.ahead, move || {
-                shared.hear(source.dialect, &source.socket, news, listening)
+                shared.hear(source.dialect, &source.socket, news, listening);
             });
             return;
         };
