@@ -8,6 +8,7 @@ pub use checks::{Check, Status, checks};
 use crate::{
     kernel::attach_plan::{Feature, plan},
     preflight::Facts,
+    selftest::Sandbox,
     settings::Settings,
 };
 
@@ -26,13 +27,20 @@ impl Diagnosis {
     /// Looks at the host and at the rules.
     #[must_use]
     pub fn make(settings: &Settings) -> Self {
-        Self::of(&Facts::look(&settings.btf), &kernel_filter(settings))
+        // Starting the test's process is enough to see whether it may live apart; nothing is mounted or run.
+        let selftest = Sandbox::start().map(drop).map_err(|error| error.to_string());
+        Self::of(&Facts::look(&settings.btf), &selftest, &kernel_filter(settings))
     }
 
-    /// Judges what was found. `filter` is what the rules make the kernel send, or why they do not load.
+    /// Judges what was found. `selftest` is why a process with these rights cannot run the self-test, `filter` what the
+    /// rules make the kernel send, or why they do not load.
     #[must_use]
-    pub fn of(facts: &Facts, filter: &Result<String, String>) -> Self {
-        Self { checks: checks(facts, filter), features: plan(&facts.hooks), can_run: facts.armed.is_ok() }
+    pub fn of(facts: &Facts, selftest: &Result<(), String>, filter: &Result<String, String>) -> Self {
+        Self {
+            checks: checks(facts, selftest, filter),
+            features: plan(&facts.hooks),
+            can_run: facts.armed.is_ok(),
+        }
     }
 }
 

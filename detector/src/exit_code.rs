@@ -7,5 +7,7 @@ use std::process::ExitCode;
 pub const SUCCESS: ExitCode = ExitCode::SUCCESS;
 /// Any error; the text is on stderr.
 pub const FAILURE: ExitCode = ExitCode::FAILURE;
+/// The kernel does not let it (`detector selftest-sandbox`, a process of the agent's own).
+pub const NOT_ALLOWED: u8 = 3;
 /// There is a difference (`detector test-rules`).
 pub const DIFFERENT: u8 = 2;

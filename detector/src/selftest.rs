@@ -38,6 +38,9 @@ pub enum SelftestError {
     /// It was started, and could not do its work.
     #[error("cannot run the test files on an overlay: {0}")]
     Sandbox(String),
+    /// It was started, and may not do its work: a process with fewer rights than root has.
+    #[error("cannot test itself: needs CAP_SYS_ADMIN ({0})")]
+    NotAllowed(String),
     /// The ring buffer cannot be waited for.
     #[error("cannot wait for records: {0}")]
     Runtime(#[source] io::Error),

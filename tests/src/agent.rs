@@ -128,6 +128,27 @@ impl Agent {
         Self::spawn(command)
     }
 
+    /// As [`Agent::start_with`], in a process that can never have these capabilities, as under the unit that the packages
+    /// bring.
+    #[track_caller]
+    #[must_use]
+    pub fn start_without(capabilities: &'static [libc::c_int], arguments: &[&OsStr]) -> Self {
+        let mut command = Command::new(program());
+        command.args(["-o", "json_output=true", "-U"]).args(arguments).env("TZ", TIME_ZONE);
+        let drop_them = move || {
+            for capability in capabilities {
+                // SAFETY: takes numbers alone.
+                if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, *capability, 0, 0, 0) } != 0 {
+                    return Err(std::io::Error::last_os_error());
+                }
+            }
+            Ok(())
+        };
+        // SAFETY: system calls that take numbers.
+        unsafe { command.pre_exec(drop_them) };
+        Self::spawn(command)
+    }
+
     #[track_caller]
     fn spawn(command: Command) -> Self {
         let program = program();
@@ -165,9 +186,16 @@ impl Agent {
     /// Waits for a line of its log with this in it.
     #[track_caller]
     pub fn expect_log(&self, text: &str) {
+        let _ = self.expect_log_line(text);
+    }
+
+    /// The same, and the answer is the line.
+    #[track_caller]
+    #[must_use]
+    pub fn expect_log_line(&self, text: &str) -> String {
         self.seen.wait(&format!("`{text}` in its log"), |lines| {
-            lines.log.iter().any(|line| line.contains(text)).then_some(())
-        });
+            lines.log.iter().find(|line| line.contains(text)).cloned()
+        })
     }
 
     /// Waits for an alert that `wanted` accepts.

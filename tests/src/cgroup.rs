@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -53,23 +55,67 @@ impl ContainerCgroups {
 impl Drop for ContainerCgroups {
     fn drop(&mut self) {
         for folder in &self.folders {
-            // The kernel lets go of a dead process a moment after its parent was told: busy means try again.
-            for _ in 0..500 {
-                match fs::remove_dir(folder) {
-                    Err(error) if error.kind() == ErrorKind::ResourceBusy => {
-                        thread::sleep(Duration::from_millis(2));
-                    }
-                    Err(error) => {
-                        eprintln!("left behind: cgroup {}: {error}", folder.display());
-                        break;
-                    }
-                    Ok(()) => break,
-                }
-            }
+            remove_when_free(folder);
             // Those above (`docker`) go with their last container; another container (or an engine) keeps them.
             for parent in folder.ancestors().skip(1).take(self.depth - 1) {
                 let _ = fs::remove_dir(parent);
             }
+        }
+    }
+}
+
+/// A cgroup that looks like nobody's container: whatever is started in it can be found again. Removed on drop.
+#[derive(Debug)]
+pub struct PlainCgroup(PathBuf);
+
+impl PlainCgroup {
+    /// Makes it at the top of the first hierarchy.
+    #[must_use]
+    pub fn create(name: &str) -> Self {
+        let mounts = fs::read_to_string("/proc/self/mounts")
+            .unwrap_or_else(|error| panic!("cannot read /proc/self/mounts: {error}"));
+        let hierarchies = hierarchies(&mounts);
+        let folder = hierarchies.last().map(|hierarchy| hierarchy.join(name));
+        let Some(folder) = folder else { panic!("no cgroup hierarchy is mounted") };
+        if let Err(error) = fs::create_dir(&folder) {
+            panic!("cannot make the cgroup {}: {error}", folder.display());
+        }
+        Self(folder)
+    }
+
+    /// Has the command, and all that it starts, live in the group.
+    pub fn start_in(&self, command: &mut Command) {
+        let list = self.0.join("cgroup.procs");
+        // SAFETY: opens, writes and closes a file; its path is made before the fork.
+        unsafe { command.pre_exec(move || fs::write(&list, "0")) };
+    }
+
+    /// Process ids of those that live in it, one a line.
+    #[must_use]
+    pub fn processes(&self) -> String {
+        let list = self.0.join("cgroup.procs");
+        fs::read_to_string(&list).unwrap_or_else(|error| panic!("cannot read {}: {error}", list.display()))
+    }
+}
+
+impl Drop for PlainCgroup {
+    fn drop(&mut self) {
+        remove_when_free(&self.0);
+    }
+}
+
+/// The kernel lets go of a dead process a moment after its parent was told: busy means try again.
+fn remove_when_free(folder: &Path) {
+    for _ in 0..500 {
+        match fs::remove_dir(folder) {
+            Err(error) if error.kind() == ErrorKind::ResourceBusy => {
+                thread::sleep(Duration::from_millis(2));
+            }
+            Err(error) => {
+                eprintln!("left behind: cgroup {}: {error}", folder.display());
+                break;
+            }
+            Ok(()) => break,
         }
     }
 }

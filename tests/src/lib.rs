@@ -40,6 +40,7 @@ pub mod podman;
 pub mod process;
 pub mod program_copy;
 pub mod runc;
+pub mod statement;
 pub mod witness;
 pub mod wrong_btf;
 

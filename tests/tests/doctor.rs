@@ -12,8 +12,10 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use serde_json::Value;
 
+detector_tests::depends_on_security_modules!();
+
 /// Every key that programs may rely on, in the order of the output.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "main_hook",
     "kernel_release",
     "capabilities",
@@ -31,6 +33,7 @@ const KEYS: [&str; 18] = [
     "cgroups",
     "pid_namespace",
     "runtime_sockets",
+    "selftest",
     "rules",
 ];
 
@@ -89,7 +92,7 @@ fn with_root_the_main_hook_is_armed_and_the_facts_are_the_kernels() {
     }
     let said = doctor(|| Ok(()));
     assert_eq!((said.code, said.can_run), (0, true), "{:?}", said.checks);
-    for key in ["main_hook", "ring_buffer", "raw_tracepoint", "kernel_btf", "offsets", "rules"] {
+    for key in ["main_hook", "ring_buffer", "raw_tracepoint", "kernel_btf", "offsets", "selftest", "rules"] {
         assert_eq!(said.status(key), "ok", "{key}: {}", said.text(key));
     }
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("the release");
@@ -101,18 +104,73 @@ fn with_root_the_main_hook_is_armed_and_the_facts_are_the_kernels() {
         assert_eq!(said.features[name]["reason"], "not built in yet", "{name}");
     }
 
-    // An LSM program can only have been seen running where the kernel lists `bpf`.
-    let listed = fs::read_to_string("/sys/kernel/security/lsm")
-        .ok()
-        .map(|list| list.split(',').any(|name| name.trim() == "bpf"));
-    assert!(
-        listed == Some(true) || listed.is_none() || said.status("bpf_lsm") != "ok",
-        "{}",
-        said.text("bpf_lsm")
-    );
-    // And a kprobe only where the kernel has them.
+    // A kprobe works only where the kernel has them.
     let kprobes = fs::exists("/sys/bus/event_source/devices/kprobe").expect("sysfs");
     assert_eq!(said.status("kprobe") == "ok", kprobes, "{}", said.text("kprobe"));
+}
+
+/// Whether the kernel lists `bpf` among its active security modules, if it tells.
+fn bpf_is_listed() -> Option<bool> {
+    let list = fs::read_to_string("/sys/kernel/security/lsm").ok()?;
+    Some(list.split(',').any(|name| name.trim() == "bpf"))
+}
+
+/// Where `bpf` is no active security module an LSM program loads and attaches all the same, and the kernel never runs
+/// it: no feature may live on it. Where it is one, the program was seen running. `fentry` tells whether this kernel takes
+/// such programs at all; the development machines' does not.
+#[test]
+fn an_lsm_program_counts_where_the_kernel_runs_it_and_nowhere_else() {
+    if !has_root("an_lsm_program_counts_where_the_kernel_runs_it_and_nowhere_else") {
+        return;
+    }
+    let said = doctor(|| Ok(()));
+    let Some(listed) = bpf_is_listed() else {
+        assert_eq!(said.status("lsm_list"), "unknown", "{}", said.text("lsm_list"));
+        return;
+    };
+    let takes_programs = said.status("fentry") == "ok";
+    assert_eq!(said.status("bpf_lsm") == "ok", listed && takes_programs, "{}", said.text("bpf_lsm"));
+    if !listed {
+        assert_eq!(said.status("lsm_list"), "limited", "{}", said.text("lsm_list"));
+        assert!(said.text("lsm_list").contains(",bpf`"), "{}", said.text("lsm_list"));
+        assert!(said.text("bpf_lsm").contains("not among the active LSMs"), "{}", said.text("bpf_lsm"));
+    }
+    // A feature whose best hook is the LSM's takes that one where it runs, and else the next.
+    let expected = match (said.status("bpf_lsm"), said.status("fentry")) {
+        ("ok", _) => "BPF LSM",
+        (_, "ok") => "fentry",
+        _ => return,
+    };
+    for name in ["script", "exec_map", "dropper"] {
+        let feature = &said.features[name];
+        let chosen = if feature["hook"].is_null() { &feature["would_use"] } else { &feature["hook"] };
+        assert_eq!(chosen, expected, "{name}: {feature}");
+    }
+}
+
+/// Without the list it is found out by trying: the program must be seen running, as attaching proves nothing.
+#[test]
+fn an_lsm_program_that_attaches_and_never_runs_is_found_out() {
+    if !has_root("an_lsm_program_that_attaches_and_never_runs_is_found_out") {
+        return;
+    }
+    let Some(listed) = bpf_is_listed() else { return };
+    let said = doctor(|| {
+        let none = None::<&str>;
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+        Ok(mount(Some("none"), "/sys/kernel/security", Some("tmpfs"), MsFlags::empty(), none)?)
+    });
+    assert_eq!(said.status("lsm_list"), "unknown", "{}", said.text("lsm_list"));
+    if said.status("fentry") != "ok" {
+        assert_eq!(said.status("bpf_lsm"), "limited", "{}", said.text("bpf_lsm"));
+    } else if listed {
+        assert_eq!(said.status("bpf_lsm"), "ok", "{}", said.text("bpf_lsm"));
+    } else {
+        assert_eq!(said.status("bpf_lsm"), "limited");
+        let text = said.text("bpf_lsm");
+        assert!(text.contains("loads and attaches, but the kernel never runs it"), "{text}");
+    }
 }
 
 #[test]
@@ -131,6 +189,8 @@ fn without_root_it_works_and_says_what_is_missing() {
     assert!(said.text("capabilities").contains("uid 65534 with none"), "{}", said.text("capabilities"));
     assert!(said.text("capabilities").contains("run it as root"), "{}", said.text("capabilities"));
     assert_eq!(said.features["exec"]["hook"], Value::Null);
+    assert_eq!(said.status("selftest"), "limited", "{}", said.text("selftest"));
+    assert!(said.text("selftest").contains("needs CAP_SYS_ADMIN"), "{}", said.text("selftest"));
     assert_eq!(said.status("rules"), "ok", "rules do not need root: {}", said.text("rules"));
 }
 

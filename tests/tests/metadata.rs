@@ -7,6 +7,8 @@ use detector_tests::{
 };
 use nix::sys::signal::Signal;
 
+detector_tests::same_on_every_kernel!("it is about what engines keep on disk and answer");
+
 /// A script that drops the file `name` and runs it.
 fn drop_and_run(name: &str) -> String {
     format!("cp /bin/probe /tmp/{name}; /tmp/{name}; exit 0")

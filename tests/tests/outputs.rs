@@ -13,6 +13,8 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
+detector_tests::same_on_every_kernel!("it is about files, sockets and programs that alerts go to");
+
 fn folder() -> TempDir {
     TempDir::new().unwrap_or_else(|error| panic!("no folder: {error}"))
 }

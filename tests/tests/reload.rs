@@ -2,7 +2,7 @@
 //! nothing.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
@@ -23,8 +23,7 @@ struct Files {
 
 impl Files {
     fn new() -> Self {
-        let stock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../detector/rules/falco_rules.yaml");
-        let stock = fs::read_to_string(&stock).unwrap_or_else(|error| panic!("{}: {error}", stock.display()));
+        let stock = include_str!("../../detector/rules/falco_rules.yaml").to_owned();
         let folder = TempDir::new().unwrap_or_else(|error| panic!("no folder: {error}"));
         let files = Self { folder, stock };
         files.write("rules.yaml", &files.stock);

@@ -1,12 +1,16 @@
 //! `detector selftest` on this kernel: it proves the verdicts, leaves nothing behind, disturbs nobody, and says what
 //! keeps it from proving anything.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use detector_tests::case::has_root;
+use detector_tests::cgroup::PlainCgroup;
 use detector_tests::host_overlay::HostOverlay;
 use detector_tests::process::{self, Finished};
 use detector_tests::{Agent, BareContainer, agent, marker, program_copy, wrong_btf};
@@ -46,10 +50,28 @@ fn the_three_verdicts_are_proven_and_nothing_stays() {
         names
     };
     let before = files("/mnt");
-    assert_proven(&selftest());
-    let mounts = fs::read_to_string("/proc/self/mountinfo").expect("the list of mounts");
-    let left: Vec<&str> = mounts.lines().filter(|line| line.contains(MOUNT_SOURCE)).collect();
-    assert!(left.is_empty(), "mounts that are left: {left:?}");
+    let group = PlainCgroup::create(&marker("selftest"));
+    let over = AtomicBool::new(false);
+    let mounts = || fs::read_to_string("/proc/self/mountinfo").expect("the list of mounts");
+    std::thread::scope(|scope| {
+        // Nothing of it is visible outside, not even while it runs.
+        let watch = scope.spawn(|| {
+            let mut looks = 0;
+            while !over.load(Ordering::Relaxed) || looks == 0 {
+                assert!(!mounts().contains(MOUNT_SOURCE), "a mount of the test: {}", mounts());
+                looks += 1;
+            }
+        });
+        let mut command = Command::new(agent::program());
+        command.arg("selftest");
+        group.start_in(&mut command);
+        let finished = process::run(command);
+        over.store(true, Ordering::Relaxed);
+        assert_proven(&finished);
+        assert!(watch.join().is_ok(), "see above");
+    });
+    assert!(!mounts().contains(MOUNT_SOURCE), "a mount is left: {}", mounts());
+    assert_eq!(group.processes(), "", "processes that are left");
     assert_eq!(files("/mnt"), before);
     for folder in ["lower", "upper", "merged"] {
         let path = format!("/tmp/{folder}");
@@ -103,10 +125,11 @@ fn without_root_it_says_what_it_needs() {
     fails(become_nobody, &["refuses to load eBPF programs", "run it as root"]);
 }
 
+const CAP_SYS_ADMIN: libc::c_int = 21;
+
 /// Overlays and namespaces take more than the hooks do: the message must not blame the hooks.
 #[test]
 fn an_overlay_that_cannot_be_made_is_named_as_the_cause() {
-    const CAP_SYS_ADMIN: libc::c_int = 21;
     if !has_root("an_overlay_that_cannot_be_made_is_named_as_the_cause") {
         return;
     }
@@ -118,7 +141,42 @@ fn an_overlay_that_cannot_be_made_is_named_as_the_cause() {
             Err(io::Error::last_os_error())
         }
     };
-    fails(drop_sys_admin, &["cannot run the test files on an overlay", "mount namespace", "CAP_SYS_ADMIN"]);
+    fails(
+        drop_sys_admin,
+        &["cannot test itself: needs CAP_SYS_ADMIN", "making a mount namespace of its own"],
+    );
+}
+
+/// As under the unit that the packages bring: the agent sees as well, is not ill, and says that it cannot prove it.
+#[test]
+fn an_agent_that_may_not_test_itself_says_so_and_is_not_ill() {
+    if !has_root("an_agent_that_may_not_test_itself_says_so_and_is_not_ill") {
+        return;
+    }
+    // So that the kernel knows overlay when the agent starts.
+    let _overlay = HostOverlay::mount();
+    let arguments = ["-o", "webserver.enabled=true", "-o", "webserver.listen_address=127.0.0.1"];
+    let arguments = [arguments.as_slice(), &["-o", "webserver.listen_port=0"]].concat();
+    let arguments: Vec<&OsStr> = arguments.into_iter().map(OsStr::new).collect();
+    let agent = Agent::start_without(&[CAP_SYS_ADMIN], &arguments);
+    agent.expect_log("self-test: cannot test itself: needs CAP_SYS_ADMIN");
+    let line = agent.expect_log_line("web server: http://");
+    let address = line.split("http://").nth(1).and_then(|rest| rest.strip_suffix("/healthz"));
+    let mut connection =
+        TcpStream::connect(address.expect("an address")).unwrap_or_else(|error| panic!("{line}: {error}"));
+    let mut answer = String::new();
+    connection
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n")
+        .and_then(|()| connection.read_to_string(&mut answer))
+        .unwrap_or_else(|error| panic!("{line}: {error}"));
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let expected = "{\"status\": \"ok\", \"selftest\": \"cannot test itself: needs CAP_SYS_ADMIN";
+    assert!(answer.contains(expected), "{answer}");
+
+    let name = marker("unproven");
+    let _ = BareContainer::new().sh(&format!("cp /bin/probe /tmp/{name}; /tmp/{name} exit")).ok();
+    let _ = agent.expect_one(&name);
+    agent.stop();
 }
 
 /// The running agent proves itself, without a flag. Where overlay is a module, that is with the first container.

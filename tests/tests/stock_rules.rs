@@ -9,6 +9,8 @@ use detector_tests::not_run::{Reason, not_run};
 use detector_tests::process::{self, Finished};
 use detector_tests::{Docker, agent, exec_rules};
 
+detector_tests::same_on_every_kernel!("rules are judged in user space");
+
 /// Rules of the stable file that a successful exec alone decides.
 const STABLE: [&str; 11] = [
     "Fileless execution via memfd_create",

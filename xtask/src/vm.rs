@@ -15,6 +15,7 @@ mod plan;
 mod qemu;
 mod report;
 mod stack;
+mod suites;
 mod target;
 pub(crate) mod verifier_stats;
 
@@ -32,11 +33,12 @@ pub(crate) use target::Target;
 /// not come up is a failure.
 #[derive(clap::Args, Default)]
 pub(crate) struct Options {
-    /// Series such as `6.12`, or `newest`, and behind it `/docker`, `/lockdown` or `/arm64` for another guest than the
-    /// plain one; the whole matrix when none is given
+    /// Series such as `6.12`, or `newest`, and behind it `/docker`, `/lockdown`, `/bpf-lsm`, `/no-bpf-lsm` or `/arm64`
+    /// for another guest than the plain one; the whole matrix when none is given
     #[arg(value_name = "KERNEL")]
     kernels: Vec<Target>,
-    /// Run only this suite (a file of tests/tests, without .rs); can be given many times
+    /// Run only this suite (a file of tests/tests, without .rs), whatever it states about kernels; can be given many
+    /// times
     #[arg(long, value_name = "SUITE")]
     suite: Vec<String>,
     /// Machines at a time; as many as there are idle processors when not given

@@ -64,7 +64,7 @@ impl Check {
 
 /// All findings, in the order in which a person would ask: first whether it runs, then why not, then the rest.
 #[must_use]
-pub fn checks(facts: &Facts, filter: &Result<String, String>) -> Vec<Check> {
+pub fn checks(facts: &Facts, selftest: &Result<(), String>, filter: &Result<String, String>) -> Vec<Check> {
     let hooks = &facts.hooks;
     vec![
         main_hook(facts),
@@ -93,6 +93,7 @@ pub fn checks(facts: &Facts, filter: &Result<String, String>) -> Vec<Check> {
         cgroups(facts.cgroups),
         pid_namespace(facts.host_pid_namespace),
         runtimes(&facts.runtime_sockets),
+        self_test(selftest),
         rules(filter),
     ]
 }
@@ -254,6 +255,16 @@ fn runtimes(sockets: &[String]) -> Check {
     Check::new(KEY, Status::Ok, sockets.join(", "))
 }
 
+fn self_test(started: &Result<(), String>) -> Check {
+    const KEY: &str = "selftest";
+    match started {
+        Ok(()) => Check::new(KEY, Status::Ok, "an agent with these rights can test itself"),
+        Err(reason) => Check::new(KEY, Status::Limited, reason)
+            .so("an agent with these rights sees as well, and cannot prove it while it runs")
+            .enabled_by("run `detector selftest` as root from time to time, or give the agent CAP_SYS_ADMIN"),
+    }
+}
+
 fn rules(filter: &Result<String, String>) -> Check {
     const KEY: &str = "rules";
     match filter {
@@ -301,7 +312,7 @@ mod tests {
     fn found(change: impl FnOnce(&mut Facts)) -> Vec<Check> {
         let mut facts = healthy();
         change(&mut facts);
-        checks(&facts, &Ok("everything".to_owned()))
+        checks(&facts, &Ok(()), &Ok("everything".to_owned()))
     }
 
     #[test]
@@ -363,8 +374,17 @@ mod tests {
     }
 
     #[test]
+    fn an_agent_that_cannot_test_itself_is_limited_and_no_more() {
+        let reason = "cannot test itself: needs CAP_SYS_ADMIN".to_owned();
+        let found = checks(&healthy(), &Err(reason.clone()), &Ok("everything".to_owned()));
+        let bad: Vec<&Check> = found.iter().filter(|check| check.status != Status::Ok).collect();
+        assert_eq!((bad.len(), bad[0].key, bad[0].status), (1, "selftest", Status::Limited));
+        assert_eq!(bad[0].fact, reason);
+    }
+
+    #[test]
     fn rules_that_do_not_load_are_a_finding() {
-        let found = checks(&healthy(), &Err("bad rule".to_owned()));
+        let found = checks(&healthy(), &Ok(()), &Err("bad rule".to_owned()));
         let last = found.last().unwrap();
         assert_eq!((last.key, last.status, last.fact.as_str()), ("rules", Status::Missing, "bad rule"));
     }

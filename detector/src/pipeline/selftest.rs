@@ -185,6 +185,13 @@ impl LiveTest {
                     warn!("self-test: nothing could be proven: {reason}");
                 }
             }
+            SelftestState::NotAllowed(reason) => {
+                if before.state != SelftestState::NotAllowed(reason.clone()) {
+                    warn!(
+                        "self-test: {reason}; `detector selftest`, run by root, proves what this agent cannot"
+                    );
+                }
+            }
             SelftestState::Blind(fault) => {
                 error!("self-test: the agent is blind: {fault}");
                 let seen_well = before.last_success.map_or_else(
@@ -261,6 +268,9 @@ impl Running {
     fn verdict(self, lost: u64) -> SelftestState {
         let ran = match self.ended {
             Some(Ok(ran)) => ran,
+            Some(Err(error @ SelftestError::NotAllowed(_))) => {
+                return SelftestState::NotAllowed(error.to_string());
+            }
             Some(Err(error)) => return SelftestState::Unproven(error.to_string()),
             None => return SelftestState::NotYet,
         };
@@ -348,6 +358,19 @@ mod tests {
         // A wrong verdict is one, whatever was lost.
         let wrong = [(3, Origin::Modified), MODIFIED];
         assert!(over([false, true, true], &wrong).conclude(11, "6.1").is_some());
+    }
+
+    #[test]
+    fn an_agent_that_may_not_test_itself_says_so_and_is_not_blind() {
+        let mut test = over([true; 3], &[]);
+        let refused = SelftestError::NotAllowed("mounting a tmpfs: EPERM".to_owned());
+        test.running.as_mut().unwrap().ended = Some(Err(refused));
+        assert_eq!(test.conclude(10, "6.1"), None);
+        let state = test.health.snapshot().state;
+        assert!(
+            matches!(&state, SelftestState::NotAllowed(why) if why.contains("CAP_SYS_ADMIN")),
+            "{state:?}"
+        );
     }
 
     #[test]

@@ -101,6 +101,9 @@ impl Sandbox {
         if let Some(mut errors) = self.child.stderr.take() {
             let _ = errors.read_to_string(&mut said);
         }
+        if status.code() == Some(i32::from(exit_code::NOT_ALLOWED)) {
+            return Err(SelftestError::NotAllowed(said.trim().to_owned()));
+        }
         if said.trim().is_empty() {
             said = format!("the process ended with {status} within {PATIENCE} s");
         }
@@ -122,7 +125,7 @@ pub fn play_in_sandbox() -> ExitCode {
         Ok(()) => exit_code::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "{error}");
-            exit_code::FAILURE
+            if error.is_refusal() { ExitCode::from(exit_code::NOT_ALLOWED) } else { exit_code::FAILURE }
         }
     }
 }
@@ -133,18 +136,31 @@ pub fn play_in_sandbox() -> ExitCode {
 struct PlayError {
     what: &'static str,
     source: io::Error,
+    /// Whether root alone may do it.
+    takes_rights: bool,
+}
+
+impl PlayError {
+    /// Whether it is this process that may not do it, rather than that it does not work.
+    fn is_refusal(&self) -> bool {
+        self.takes_rights && self.source.kind() == io::ErrorKind::PermissionDenied
+    }
 }
 
 /// For `map_err`.
 fn at<E: Into<io::Error>>(what: &'static str) -> impl Fn(E) -> PlayError + Copy {
-    move |error| PlayError { what, source: error.into() }
+    move |error| PlayError { what, source: error.into(), takes_rights: false }
+}
+
+/// The same for what takes `CAP_SYS_ADMIN`, and a sandbox around the agent that lets it.
+fn by_right<E: Into<io::Error>>(what: &'static str) -> impl Fn(E) -> PlayError + Copy {
+    move |error| PlayError { what, source: error.into(), takes_rights: true }
 }
 
 fn play() -> Result<(), PlayError> {
     let _ = alarm::set(PATIENCE);
     set_pdeathsig(Signal::SIGKILL).map_err(at("tying the process to its parent"))?;
-    unshare(CloneFlags::CLONE_NEWNS)
-        .map_err(at("making a mount namespace of its own, which takes CAP_SYS_ADMIN"))?;
+    unshare(CloneFlags::CLONE_NEWNS).map_err(by_right("making a mount namespace of its own"))?;
     // A session of its own: no terminal, whoever started the agent.
     setsid().map_err(at("leaving the session"))?;
     let number = fs::metadata("/proc/self/ns/mnt").map_err(at("reading /proc/self/ns/mnt"))?.ino();
@@ -161,11 +177,11 @@ fn play() -> Result<(), PlayError> {
 fn run_files() -> Result<[u32; 3], PlayError> {
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
-        .map_err(at("keeping its mounts to itself"))?;
+        .map_err(by_right("keeping its mounts to itself"))?;
     let place = PLACES.into_iter().map(Path::new).find(|place| place.is_dir());
     let place = place.ok_or_else(|| at("finding a folder among /tmp, /mnt, /run, /proc")(no_folder()))?;
     mount(Some("detector-selftest"), place, Some("tmpfs"), MsFlags::empty(), Some("size=1m,mode=700"))
-        .map_err(at("mounting a tmpfs"))?;
+        .map_err(by_right("mounting a tmpfs"))?;
 
     let folder = |name: &str| -> Result<PathBuf, PlayError> {
         let path = place.join(name);
@@ -184,7 +200,7 @@ fn run_files() -> Result<[u32; 3], PlayError> {
     let options =
         format!("lowerdir={},upperdir={},workdir={}", lower.display(), upper.display(), work.display());
     mount(Some("detector-selftest"), &merged, Some("overlay"), MsFlags::empty(), Some(options.as_str()))
-        .map_err(at("mounting an overlay"))?;
+        .map_err(by_right("mounting an overlay"))?;
     install(&merged.join("new")).map_err(at("writing a new file through the overlay"))?;
     // Writing copies the data up whatever the kernel's default for copying metadata alone is.
     OpenOptions::new()
@@ -210,4 +226,20 @@ fn execute(path: &Path) -> io::Result<u32> {
 
 fn no_folder() -> io::Error {
     io::Error::from(io::ErrorKind::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::errno::Errno;
+
+    use super::{PlayError, at, by_right};
+
+    #[test]
+    fn only_what_root_alone_may_do_is_refused() {
+        let refused = |error: PlayError| error.is_refusal();
+        for errno in [Errno::EPERM, Errno::EACCES] {
+            assert!(refused(by_right("mounting")(errno)) && !refused(at("running")(errno)), "{errno}");
+        }
+        assert!(!refused(by_right("mounting")(Errno::ENODEV)));
+    }
 }

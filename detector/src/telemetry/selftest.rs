@@ -12,6 +12,8 @@ pub enum SelftestState {
     Passed,
     /// Nothing could be proven, either way: why. The agent may see as well as ever.
     Unproven(String),
+    /// The agent may not test itself, whatever it sees: what it lacks.
+    NotAllowed(String),
     /// The agent does not see, or judges wrongly: what was wrong.
     Blind(String),
 }
@@ -56,7 +58,7 @@ impl SelftestHealth {
         match &state {
             SelftestState::Passed => now.last_success = Some(seconds),
             SelftestState::Blind(_) => now.failures += 1,
-            SelftestState::NotYet | SelftestState::Unproven(_) => {}
+            SelftestState::NotYet | SelftestState::Unproven(_) | SelftestState::NotAllowed(_) => {}
         }
         now.state = state;
         now.is_blind() && !was_blind
@@ -88,6 +90,8 @@ mod tests {
         let now = health.snapshot();
         assert!(!now.is_blind(), "what is not known is neither good nor bad");
         assert_eq!((now.last_success, now.failures), (Some(10), 2));
+        assert!(!health.ended(SelftestState::NotAllowed("no right".to_owned()), 45));
+        assert_eq!((health.snapshot().is_blind(), health.snapshot().failures), (false, 2));
         assert!(health.ended(SelftestState::Blind("again".to_owned()), 50));
     }
 }

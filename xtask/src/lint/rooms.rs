@@ -83,6 +83,7 @@ const ROOMS: &[Room] = &[
             "enrich",
             "event",
             "exit_code",
+            "selftest",
             "telemetry",
         ]),
         crates: &[COMMON],

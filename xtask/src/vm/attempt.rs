@@ -1,13 +1,12 @@
 //! One machine: booted once, and once more (never silently) when machine or guest broke down instead of answering.
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 
 use super::console::Console;
 use super::guest::Guest;
 use super::kernel::Kernel;
-use super::qemu::{self, Accelerator, Boot};
+use super::qemu::{self, Accelerator, Boot, Took};
 use super::target::Target;
 
 /// What the attempts of one machine have in common.
@@ -28,10 +27,12 @@ pub(super) struct Outcome {
     pub(super) release: String,
     pub(super) console: Console,
     /// Of all attempts.
-    pub(super) total: Duration,
+    pub(super) took: Took,
     /// Faults of the attempt before the one that counts, when there was one.
     pub(super) retried: Vec<String>,
     pub(super) faults: Vec<String>,
+    /// Suites that do not run in such a guest, with the reason.
+    pub(super) left_out: Vec<(String, String)>,
 }
 
 impl Setup<'_> {
@@ -41,7 +42,7 @@ impl Setup<'_> {
             println!("{}: broke down, tried once more: {}", self.target, outcome.faults.join("; "));
             let broken = std::mem::replace(&mut outcome, self.attempt("second")?);
             outcome.retried = broken.faults;
-            outcome.total += broken.total;
+            outcome.took += broken.took;
         }
         Ok(outcome)
     }
@@ -51,7 +52,7 @@ impl Setup<'_> {
         // Kept afterwards: with it and the printed command line a person can look closer.
         let file = self.target.to_string().replace('/', "-");
         let initramfs = self.folder.join(format!("{file}.initramfs"));
-        self.guest.write(kernel, kind, &initramfs)?;
+        self.guest.write(kernel, self.target, &initramfs)?;
         let boot = Boot {
             image: &kernel.image(),
             initramfs: &initramfs,
@@ -63,12 +64,14 @@ impl Setup<'_> {
             memory: kind.memory(),
             verbose: self.verbose,
         };
-        let (console, total) = qemu::boot(kind.machine(), &boot)?;
-        let mut faults = console.faults(&self.guest.plan(kind));
+        let (console, took) = qemu::boot(kind.machine(), &boot)?;
+        let plan = self.guest.plan(self.target);
+        let mut faults = console.faults(&plan);
         if let Some(booted) = console.release.as_ref().filter(|booted| **booted != kernel.release) {
             faults.push(format!("booted {booted} instead of {}", kernel.release));
         }
         let (target, release) = (self.target.clone(), kernel.release.clone());
-        Ok(Outcome { target, release, console, total, retried: Vec::new(), faults })
+        let left_out = plan.left_out().to_vec();
+        Ok(Outcome { target, release, console, took, retried: Vec::new(), faults, left_out })
     }
 }

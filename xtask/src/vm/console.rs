@@ -11,6 +11,8 @@ pub(super) struct Console {
     pub(super) boot: Option<f32>,
     /// `uname -r` as the guest says it.
     pub(super) release: Option<String>,
+    /// The active security modules and the lockdown, as the guest says them; `-` where it cannot tell.
+    pub(super) security: Option<(String, String)>,
     /// Exit code of the first process, and seconds after power-on.
     pub(super) exit: Option<(i32, f32)>,
     /// The suites that began, by name.
@@ -66,6 +68,9 @@ impl Console {
         if let Some(rest) = line.strip_prefix("VM-BOOT ") {
             self.boot = field(rest, "up").and_then(|up| up.parse().ok());
             self.release = field(rest, "release").map(str::to_owned);
+            self.security = field(rest, "lsm")
+                .zip(field(rest, "lockdown"))
+                .map(|(lsm, lockdown)| (lsm.into(), lockdown.into()));
         } else if let Some(rest) = line.strip_prefix("VM-EXIT ") {
             let code = field(rest, "rc").and_then(|code| code.parse().ok());
             let up = field(rest, "up").and_then(|up| up.parse().ok()).unwrap_or_default();
@@ -130,6 +135,10 @@ impl Console {
         let mut faults: Vec<String> = self.fault.iter().cloned().collect();
         if self.boot.is_none() {
             faults.push("the guest did not come up".to_owned());
+        } else {
+            let (modules, lockdown) =
+                self.security.as_ref().map_or(("-", "-"), |(modules, lockdown)| (modules, lockdown));
+            faults.extend(plan.target().kind.not_as_meant(modules, lockdown));
         }
         if plan.shows_agent() && self.programs.is_empty() {
             faults.push("the agent loaded no program".to_owned());
@@ -198,7 +207,8 @@ fn is_kernel_fault(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vm::target::Kind;
+    use crate::vm::plan::Choice;
+    use crate::vm::suites::Suite;
 
     fn console(lines: &[&str]) -> Console {
         let mut console = Console::default();
@@ -209,7 +219,25 @@ mod tests {
     }
 
     fn plan(suites: &[&str]) -> Plan {
-        Plan::of(Kind::Plain, suites, &[])
+        plan_of("6.1", suites)
+    }
+
+    fn plan_of(target: &str, suites: &[&str]) -> Plan {
+        let suites: Vec<Suite> = suites.iter().map(|name| Suite::of_test(name, None)).collect();
+        Plan::of(&target.parse().unwrap(), &suites, Choice::All, &[])
+    }
+
+    #[test]
+    fn a_guest_that_is_not_what_was_asked_for_is_a_fault() {
+        let with = |boot: &'static str, target| {
+            let mut lines = GOOD.to_vec();
+            lines[0] = boot;
+            console(&lines).faults(&plan_of(target, &["burst"]))
+        };
+        let boot = "VM-BOOT up=3.2 release=6.12.1-cloud-amd64 lsm=lockdown,yama,bpf lockdown=none";
+        assert_eq!(with(boot, "6.12/bpf-lsm"), Vec::<String>::new());
+        assert_eq!(with(boot, "6.12/no-bpf-lsm").len(), 1);
+        assert_eq!(with(GOOD[0], "6.12/no-bpf-lsm").len(), 1, "it does not say");
     }
 
     #[test]

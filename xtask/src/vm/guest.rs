@@ -11,8 +11,9 @@ use super::engines::Engines;
 use super::initramfs::Initramfs;
 use super::kernel::{Kernel, files_below};
 use super::machine::Machine;
-use super::plan::Plan;
-use super::target::Kind;
+use super::plan::{Choice, Plan};
+use super::suites::Suite;
+use super::target::{Kind, Target};
 use crate::workspace::Workspace;
 use crate::{build, build::Arch, command, containers};
 
@@ -22,8 +23,9 @@ const EVENT_GENERATOR_CASE: &str = "the_real_event_generator";
 /// The programs for the guests of one architecture, by name.
 pub(super) struct Guest {
     suites: BTreeMap<String, PathBuf>,
-    /// Names of those that were asked for.
-    chosen: Vec<String>,
+    /// Those that were asked for, and how.
+    chosen: Vec<Suite>,
+    choice: Choice,
     helpers: BTreeMap<String, PathBuf>,
     agent: PathBuf,
     busybox: PathBuf,
@@ -38,12 +40,12 @@ impl Guest {
     /// Builds agent and test programs for the architecture; the eBPF object must have been built, and so must the agent
     /// for this machine.
     ///
-    /// Every suite that cargo builds without extra features goes into the guest. A case that needs an engine which the
-    /// guest does not have says so itself.
+    /// Of the suites that cargo builds without extra features those go into a guest that have something to show there,
+    /// by their own statement. A case that needs an engine which the guest does not have says so itself.
     pub(super) fn build(
         workspace: &Workspace,
         machine: &Machine,
-        kinds: &[Kind],
+        targets: &[&Target],
         filter: &[String],
         archive: &Archive,
     ) -> Result<Self> {
@@ -53,18 +55,19 @@ impl Guest {
         }
         let mut cargo = workspace.cargo();
         arch.prepare(&mut cargo)?;
+        // They wait longer there before they call anything hung.
+        cargo.env("DETECTOR_GUEST", "1");
         cargo.args(["test", "--no-run", "--profile", "vm", "--package", "detector-tests"]);
-        let known = suites_of(&workspace.metadata()?);
+        let mut chosen = Suite::all(&workspace.metadata()?)?;
         for name in filter {
             anyhow::ensure!(
-                known.contains(name),
+                chosen.iter().any(|suite| suite.name == *name),
                 "there is no suite `{name}` among those without extra features"
             );
         }
-        let chosen: Vec<String> =
-            known.iter().filter(|name| filter.is_empty() || filter.contains(name)).cloned().collect();
-        let names: Vec<&str> = chosen.iter().map(String::as_str).collect();
-        let plans: Vec<Plan> = kinds.iter().map(|kind| Plan::of(*kind, &names, &[])).collect();
+        chosen.retain(|suite| filter.is_empty() || filter.contains(&suite.name));
+        let choice = if filter.is_empty() { Choice::ByStatement } else { Choice::All };
+        let plans: Vec<Plan> = targets.iter().map(|target| Plan::of(target, &chosen, choice, &[])).collect();
         let wanted: BTreeSet<&str> = plans.iter().flat_map(Plan::programs).collect();
         for name in wanted {
             cargo.args(["--test", name]);
@@ -82,11 +85,18 @@ impl Guest {
             "cannot build the tests for the guest: see cargo's output above"
         );
         let (suites, helpers) = programs(&String::from_utf8_lossy(&output.stdout));
+        let mut kinds: Vec<Kind> = Vec::new();
+        for target in targets {
+            if !kinds.contains(&target.kind) {
+                kinds.push(target.kind);
+            }
+        }
         let engines =
-            kinds.iter().map(|kind| Ok((*kind, Engines::of(*kind)?))).collect::<Result<Vec<_>>>()?;
+            kinds.into_iter().map(|kind| Ok((kind, Engines::of(kind)?))).collect::<Result<Vec<_>>>()?;
         Ok(Self {
             suites,
             chosen,
+            choice,
             helpers,
             agent: arch.agent(workspace),
             busybox: busybox(workspace, arch, archive)?,
@@ -103,9 +113,9 @@ impl Guest {
     }
 
     /// What the first process of such a guest does.
-    pub(super) fn plan(&self, kind: Kind) -> Plan {
-        let suites: Vec<&str> = self.chosen.iter().map(String::as_str).collect();
-        Plan::of(kind, &suites, if self.event_generator.is_some() { &[] } else { &[EVENT_GENERATOR_CASE] })
+    pub(super) fn plan(&self, target: &Target) -> Plan {
+        let skip: &[&str] = if self.event_generator.is_some() { &[] } else { &[EVENT_GENERATOR_CASE] };
+        Plan::of(target, &self.chosen, self.choice, skip)
     }
 
     /// The case that cannot run in any guest, with the reason.
@@ -116,7 +126,7 @@ impl Guest {
     }
 
     /// Writes the first file system for `kernel` to `path`.
-    pub(super) fn write(&self, kernel: &Kernel, kind: Kind, path: &Path) -> Result<()> {
+    pub(super) fn write(&self, kernel: &Kernel, target: &Target, path: &Path) -> Result<()> {
         let mut initramfs = Initramfs::default();
         for folder in ["proc", "sys", "tmp", "run", "root", "etc", "sbin", "var/lib", "var/tmp", "vm/suites"]
         {
@@ -133,13 +143,13 @@ impl Guest {
         for (name, program) in self.helpers.iter().filter(|(name, _)| *name != "vm-init") {
             initramfs.file(&format!("vm/bin/{name}"), program)?;
         }
-        let plan = self.plan(kind);
+        let plan = self.plan(target);
         for name in plan.programs() {
             let program = self.suites.get(name).with_context(|| format!("there is no suite `{name}`"))?;
             initramfs.file(&format!("vm/suites/{name}"), program)?;
         }
         initramfs.text("vm/plan", &plan.text())?;
-        self.add_engines(kind, &mut initramfs)?;
+        self.add_engines(target.kind, &mut initramfs)?;
         for file in &self.falco_rules {
             initramfs.file(&format!("vm/falco-rules/{}", name_of(file)), file)?;
         }
@@ -209,18 +219,6 @@ fn falco_rules() -> Vec<PathBuf> {
     files.into_iter().filter(|file| file.extension().is_some_and(|end| end == "yaml")).collect()
 }
 
-/// The suites that cargo builds without extra features, as its description of the workspace tells.
-fn suites_of(metadata: &Value) -> Vec<String> {
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let ours = packages.filter(|package| package["name"] == "detector-tests");
-    let targets = ours.flat_map(|package| package["targets"].as_array().into_iter().flatten());
-    let plain = targets.filter(|target| {
-        let features = target["required-features"].as_array();
-        target["kind"][0] == "test" && features.is_none_or(Vec::is_empty)
-    });
-    plain.filter_map(|target| target["name"].as_str().map(str::to_owned)).collect()
-}
-
 /// Test programs and ordinary programs among cargo's messages.
 fn programs(messages: &str) -> (BTreeMap<String, PathBuf>, BTreeMap<String, PathBuf>) {
     let (mut suites, mut helpers) = (BTreeMap::new(), BTreeMap::new());
@@ -242,16 +240,6 @@ fn programs(messages: &str) -> (BTreeMap<String, PathBuf>, BTreeMap<String, Path
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// `cargo test --test '*'` refused to build anything once one suite needed a feature.
-    #[test]
-    fn a_suite_that_needs_features_is_left_out() {
-        let metadata = r#"{"packages":[{"name":"detector-tests","targets":[
-            {"name":"burst","kind":["test"]},{"name":"probe","kind":["bin"]},
-            {"name":"metadata","kind":["test"],"required-features":["engines"]}]},
-            {"name":"other","targets":[{"name":"no","kind":["test"]}]}]}"#;
-        assert_eq!(suites_of(&serde_json::from_str(metadata).unwrap()), ["burst"]);
-    }
 
     #[test]
     fn cargo_tells_suites_and_helpers_apart() {

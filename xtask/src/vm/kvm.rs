@@ -9,7 +9,7 @@ use super::guest::Guest;
 use super::kernel::Kernel;
 use super::machine::Machine;
 use super::qemu::{self, Accelerator, Boot};
-use super::target::Kind;
+use super::target::Target;
 
 /// Under KVM a guest is up in a second or two.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -18,6 +18,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 pub(super) fn accelerator(
     machine: &Machine,
     kernel: &Kernel,
+    target: &Target,
     guest: &Guest,
     folder: &Path,
 ) -> Result<Accelerator> {
@@ -30,7 +31,7 @@ pub(super) fn accelerator(
         return Ok(chosen(works));
     }
     let initramfs = folder.join("kvm-probe.initramfs");
-    guest.write(kernel, Kind::Plain, &initramfs)?;
+    guest.write(kernel, target, &initramfs)?;
     let boot = Boot {
         image: &kernel.image(),
         initramfs: &initramfs,
@@ -39,7 +40,7 @@ pub(super) fn accelerator(
         limit: LIMIT,
         just_come_up: true,
         append: "",
-        memory: Kind::Plain.memory(),
+        memory: target.kind.memory(),
         verbose: false,
     };
     let (console, _) = qemu::boot(machine, &boot)?;

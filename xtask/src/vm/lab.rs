@@ -12,7 +12,7 @@ use super::budget::Budget;
 use super::guest::Guest;
 use super::kernel::Kernel;
 use super::machine::Machine;
-use super::target::{self, Kind, Target};
+use super::target::{self, Target};
 use super::{Options, Report, kvm};
 use crate::build::Arch;
 use crate::workspace::Workspace;
@@ -76,10 +76,9 @@ impl<'workspace> Lab<'workspace> {
 
     fn guests(&self, suites: &[String]) -> Result<Vec<(Arch, Guest)>> {
         let guest = |room: &Room| {
-            let kinds = self.targets.iter().map(|target| target.kind);
-            let mut kinds: Vec<Kind> = kinds.filter(|kind| kind.machine() == room.machine).collect();
-            kinds.dedup();
-            let guest = Guest::build(self.workspace, room.machine, &kinds, suites, &room.archive)?;
+            let targets: Vec<&Target> =
+                self.targets.iter().filter(|target| target.kind.machine() == room.machine).collect();
+            let guest = Guest::build(self.workspace, room.machine, &targets, suites, &room.archive)?;
             Ok((room.machine.arch, guest))
         };
         self.rooms.iter().map(guest).collect()
@@ -98,7 +97,7 @@ impl<'workspace> Lab<'workspace> {
             let (room, (_, guest)) = room.zip(guest).context("a machine was not made ready")?;
             match self.kernel(target, room)? {
                 Ok(kernel) => {
-                    let accelerator = kvm::accelerator(machine, &kernel, guest, &self.folder)?;
+                    let accelerator = kvm::accelerator(machine, &kernel, target, guest, &self.folder)?;
                     machines.push(Bootable { target, kernel, guest, accelerator });
                 }
                 Err(answer) => report.add_not_offered(target, &answer),
@@ -150,7 +149,7 @@ impl<'workspace> Lab<'workspace> {
         println!(
             "{}: {passed} passed, {failed} failed, {:.1} s{}",
             machine.target,
-            outcome.total.as_secs_f32(),
+            outcome.took.wall.as_secs_f32(),
             if outcome.faults.is_empty() { "" } else { ", FAILED" }
         );
         Ok(outcome)

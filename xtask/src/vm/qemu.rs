@@ -12,10 +12,10 @@ use super::console::Console;
 use super::machine::Machine;
 use crate::command;
 
-/// A guest that says nothing for so long hangs; the limit of one step of a case is two minutes.
-const SILENCE: Duration = Duration::from_secs(300);
+/// A guest that says nothing for so long hangs; the limit of one step of a case is eight minutes there.
+const SILENCE: Duration = Duration::from_secs(600);
 /// No run takes so long, even on a busy machine.
-pub(super) const LIMIT: Duration = Duration::from_secs(1800);
+pub(super) const LIMIT: Duration = Duration::from_secs(3600);
 
 /// What a run needs besides the machine.
 pub(super) struct Boot<'path> {
@@ -55,8 +55,24 @@ impl Drop for Running {
     }
 }
 
+/// What a run took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Took {
+    /// By the clock.
+    pub(super) wall: Duration,
+    /// Of this computer's processors: what it would take where nothing else runs, waiting aside.
+    pub(super) processor: Duration,
+}
+
+impl std::ops::AddAssign for Took {
+    fn add_assign(&mut self, other: Self) {
+        self.wall += other.wall;
+        self.processor += other.processor;
+    }
+}
+
 /// Runs the machine to its end. An error is a failure of ours; a guest that breaks down is an answer.
-pub(super) fn boot(machine: &Machine, boot: &Boot) -> Result<(Console, Duration)> {
+pub(super) fn boot(machine: &Machine, boot: &Boot) -> Result<(Console, Took)> {
     // `quiet`: the serial line is slow. `nokaslr mitigations=off`: less to do for the emulator.
     let parameters = format!(
         "console={} quiet panic=-1 nokaslr mitigations=off random.trust_cpu=on {} {}",
@@ -121,5 +137,34 @@ pub(super) fn boot(machine: &Machine, boot: &Boot) -> Result<(Console, Duration)
             break;
         }
     }
-    Ok((console, started.elapsed()))
+    let processor = processor_time(running.0.id()).unwrap_or_default();
+    Ok((console, Took { wall: started.elapsed(), processor }))
+}
+
+/// Time that all threads of a process have had so far, in user space and in the kernel; none when it is gone.
+fn processor_time(process: u32) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let ticks: u64 = used_ticks(&stat)?;
+    let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
+    Some(Duration::from_millis(ticks.saturating_mul(1000) / u64::try_from(per_second).ok()?.max(1)))
+}
+
+/// The 14th and 15th word of a line of `/proc/PID/stat`; the second one is a name in brackets that may hold blanks.
+fn used_ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(") ")?;
+    let mut words = rest.split(' ').skip(11);
+    Some(words.next()?.parse::<u64>().ok()? + words.next()?.parse::<u64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_of_the_processor_is_that_of_user_and_kernel() {
+        let stat = "7 (a ) b) S 1 7 7 0 -1 4194304 1 2 3 4 120 30 5 6 20 0 1 0 99";
+        assert_eq!(used_ticks(stat), Some(150));
+        assert_eq!(used_ticks("7 (a) S 1"), None);
+        assert!(processor_time(std::process::id()).is_some());
+    }
 }

@@ -1,4 +1,5 @@
 //! The result of a run over several kernels, as a table and as a verdict.
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
@@ -61,7 +62,34 @@ impl Report {
     }
 
     pub(crate) fn print(&self) {
-        print!("{}", self.table());
+        print!("{}{}", self.table(), self.gaps());
+    }
+
+    /// What did not run in a guest, counted by reason.
+    fn gaps(&self) -> String {
+        let mut cases: BTreeMap<&str, (usize, Vec<String>)> = BTreeMap::new();
+        let mut suites: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+        for outcome in &self.outcomes {
+            let target = outcome.target.to_string();
+            for case in outcome.console.cases().2 {
+                let (count, targets) = cases.entry(&case.reason).or_default();
+                *count += 1;
+                if targets.last() != Some(&target) {
+                    targets.push(target.clone());
+                }
+            }
+            for (suite, reason) in &outcome.left_out {
+                suites.entry((reason, suite)).or_default().push(target.clone());
+            }
+        }
+        let mut text = String::new();
+        for (reason, (count, targets)) in cases {
+            let _ = writeln!(text, "{count} cases did not run on {}: {reason}", targets.join(", "));
+        }
+        for ((reason, suite), targets) in suites {
+            let _ = writeln!(text, "suite {suite} is left out on {}: {reason}", targets.join(", "));
+        }
+        text
     }
 
     /// An error when a kernel failed; kernels that the archive does not offer are forgiven where the caller lists them.
@@ -83,10 +111,10 @@ impl Report {
     /// One line per kernel, and below it what went wrong.
     fn table(&self) -> String {
         let mut text = format!(
-            "\n{:<14} {:<29} {:>6} {:>7} {:>6} {:>6} {:>7} {:>8}  hooks\n",
-            "kernel", "release", "boot s", "total s", "passed", "failed", "not run", "verified"
+            "\n{:<15} {:<29} {:>6} {:>7} {:>6} {:>6} {:>6} {:>7} {:>8}  hooks\n",
+            "kernel", "release", "boot s", "total s", "cpu s", "passed", "failed", "not run", "verified"
         );
-        for Outcome { target, release, console, total, retried, faults } in &self.outcomes {
+        for Outcome { target, release, console, took, retried, faults, .. } in &self.outcomes {
             let boot = console.boot.map_or("-".to_owned(), |boot| format!("{boot:.1}"));
             let (passed, failed, not_run) = console.cases();
             let hooks = console.hooks.as_deref().unwrap_or("-");
@@ -95,9 +123,10 @@ impl Report {
                 verified.filter(|count| *count > 0).map_or("-".to_owned(), |count| count.to_string());
             let _ = writeln!(
                 text,
-                "{:<14} {release:<29} {boot:>6} {:>7.1} {passed:>6} {failed:>6} {:>7} {verified:>8}  {hooks}",
+                "{:<15} {release:<29} {boot:>6} {:>7.1} {:>6.1} {passed:>6} {failed:>6} {:>7} {verified:>8}  {hooks}",
                 target.to_string(),
-                total.as_secs_f32(),
+                took.wall.as_secs_f32(),
+                took.processor.as_secs_f32(),
                 not_run.len()
             );
             for fault in retried {
@@ -108,7 +137,7 @@ impl Report {
             }
         }
         for (series, answer) in &self.not_offered {
-            let _ = writeln!(text, "{series:<14} not offered: {answer}");
+            let _ = writeln!(text, "{series:<15} not offered: {answer}");
         }
         text
     }
@@ -121,6 +150,7 @@ mod tests {
     use super::*;
     use crate::vm::console::Console;
     use crate::vm::kernel_choice::Wanted;
+    use crate::vm::qemu::Took;
     use crate::vm::target::Kind;
 
     fn target(kernel: Wanted) -> Target {
@@ -132,10 +162,33 @@ mod tests {
             target: target(kernel),
             release: "6.1.0-56-cloud-amd64".to_owned(),
             console: Console::default(),
-            total: Duration::from_secs(50),
+            took: Took { wall: Duration::from_secs(50), processor: Duration::from_secs(20) },
             retried: vec!["a panic".to_owned()],
             faults: faults.iter().map(|fault| (*fault).to_owned()).collect(),
+            left_out: vec![("outputs".to_owned(), "the same".to_owned())],
         }
+    }
+
+    #[test]
+    fn what_did_not_run_is_counted_with_its_reason() {
+        let mut report = Report::new(String::new());
+        for kernel in [Wanted::Series(6, 1), Wanted::Newest] {
+            let mut outcome = outcome(kernel, &[]);
+            for line in [
+                "VM-SUITE begin=docker overlay=absent",
+                "VM-NOT-RUN a\tmissing\tno dockerd",
+                "VM-NOT-RUN b\tmissing\tno dockerd",
+                "VM-SUITE end=docker code=0",
+            ] {
+                outcome.console.read(line);
+            }
+            report.add(outcome);
+        }
+        assert_eq!(
+            report.gaps(),
+            "4 cases did not run on 6.1, newest: no dockerd\n\
+             suite outputs is left out on 6.1, newest: the same\n"
+        );
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub(super) enum Kind {
     Docker,
     /// The kernel is locked down for confidentiality: the agent cannot start, and must say why.
     LockedDown,
+    /// `bpf` is among the active security modules, where Debian does not switch it on.
+    BpfLsm,
+    /// `bpf` is not among them, where Debian switches it on: BPF LSM programs load there, and never run.
+    NoBpfLsm,
     /// Another processor; no engine.
     Arm64,
 }
@@ -32,18 +36,20 @@ const fn series(major: u32, minor: u32, kind: Kind) -> Target {
 }
 
 /// The kernels that users run: long-term ones of the distributions since 5.10, and what comes next.
-pub(super) const ALL: [Target; 7] = [
+pub(super) const ALL: [Target; 9] = [
     series(5, 10, Kind::Plain),
     series(6, 1, Kind::Plain),
     series(6, 12, Kind::Docker),
     series(6, 18, Kind::Plain),
     Target { kernel: Wanted::Newest, kind: Kind::Plain },
     series(6, 12, Kind::LockedDown),
+    series(5, 10, Kind::BpfLsm),
+    series(6, 12, Kind::NoBpfLsm),
     series(6, 12, Kind::Arm64),
 ];
 
 impl Kind {
-    const NAMED: [Self; 3] = [Self::Docker, Self::LockedDown, Self::Arm64];
+    const NAMED: [Self; 5] = [Self::Docker, Self::LockedDown, Self::BpfLsm, Self::NoBpfLsm, Self::Arm64];
 
     /// What stands behind the kernel; nothing for a plain guest.
     const fn name(self) -> &'static str {
@@ -51,6 +57,8 @@ impl Kind {
             Self::Plain => "",
             Self::Docker => "docker",
             Self::LockedDown => "lockdown",
+            Self::BpfLsm => "bpf-lsm",
+            Self::NoBpfLsm => "no-bpf-lsm",
             Self::Arm64 => "arm64",
         }
     }
@@ -59,7 +67,7 @@ impl Kind {
     pub(super) const fn machine(self) -> &'static Machine {
         match self {
             Self::Arm64 => &machine::ARM64,
-            Self::Plain | Self::Docker | Self::LockedDown => &machine::AMD64,
+            Self::Plain | Self::Docker | Self::LockedDown | Self::BpfLsm | Self::NoBpfLsm => &machine::AMD64,
         }
     }
 
@@ -70,6 +78,8 @@ impl Kind {
             // With AppArmor switched on, Docker wants its compiler of profiles.
             Self::Docker => "apparmor=0",
             Self::LockedDown => "lockdown=confidentiality",
+            Self::BpfLsm => "lsm=lockdown,capability,yama,bpf",
+            Self::NoBpfLsm => "lsm=lockdown,capability,yama",
         }
     }
 
@@ -77,7 +87,7 @@ impl Kind {
     pub(super) const fn memory(self) -> u32 {
         match self {
             Self::Docker => 2048,
-            Self::Plain | Self::LockedDown | Self::Arm64 => 1024,
+            Self::Plain | Self::LockedDown | Self::BpfLsm | Self::NoBpfLsm | Self::Arm64 => 1024,
         }
     }
 
@@ -86,7 +96,7 @@ impl Kind {
     pub(super) const fn has(self) -> &'static [&'static str] {
         match self {
             Self::Docker => &["runc", "dockerd", "docker", "containerd", "containerd-shim-runc-v2", "tar"],
-            Self::Plain => &["runc"],
+            Self::Plain | Self::BpfLsm | Self::NoBpfLsm => &["runc"],
             // Nothing runs there that could be a container; and the programs here are for another processor.
             Self::LockedDown | Self::Arm64 => &[],
         }
@@ -96,15 +106,42 @@ impl Kind {
     pub(super) const fn agent_starts(self) -> bool {
         !matches!(self, Self::LockedDown)
     }
+
+    /// Whether it is booted for its security modules alone.
+    pub(super) const fn is_about_security_modules(self) -> bool {
+        matches!(self, Self::BpfLsm | Self::NoBpfLsm)
+    }
+
+    /// What is wrong with a guest of this kind that came up with these security modules and this lockdown: a parameter
+    /// that the kernel does not take must not pass for one that changes nothing.
+    pub(super) fn not_as_meant(self, modules: &str, lockdown: &str) -> Option<String> {
+        let has_bpf = modules.split(',').any(|module| module == "bpf");
+        let is_meant = match self {
+            Self::LockedDown => lockdown == "confidentiality",
+            Self::BpfLsm => has_bpf,
+            Self::NoBpfLsm => !has_bpf && modules != "-",
+            Self::Plain | Self::Docker | Self::Arm64 => true,
+        };
+        (!is_meant).then(|| {
+            format!("`{}` had no effect: security modules {modules}, lockdown {lockdown}", self.parameters())
+        })
+    }
 }
 
 impl Target {
     /// The name under which the verifier's figures are kept: what differs there is the kernel and the processor.
     pub(super) fn budget(&self) -> String {
         match self.kind {
-            Kind::Arm64 => self.to_string(),
+            // Programs that live on other hooks than those of the plain guest's.
+            Kind::Arm64 | Kind::BpfLsm | Kind::NoBpfLsm => self.to_string(),
             Kind::Plain | Kind::Docker | Kind::LockedDown => self.kernel.to_string(),
         }
+    }
+
+    /// Whether it also runs the suites to which the kernel makes no difference: one kernel has the engines that most of
+    /// them need, and the newest is where surprises come from.
+    pub(super) fn runs_all(&self) -> bool {
+        self.kind == Kind::Docker || (self.kernel == Wanted::Newest && self.kind == Kind::Plain)
     }
 
     /// The machines of which the verifier's figures are kept: each kernel and processor once.
@@ -160,10 +197,31 @@ mod tests {
     }
 
     #[test]
-    fn each_kernel_and_processor_has_figures_once() {
-        let mut names: Vec<String> = Target::with_figures().iter().map(Target::budget).collect();
-        assert_eq!(names, ["5.10", "6.1", "6.12", "6.18", "newest", "6.12/arm64"]);
-        names.dedup();
-        assert_eq!(names.len(), 6);
+    fn each_kernel_and_processor_and_set_of_hooks_has_figures_once() {
+        let names: Vec<String> = Target::with_figures().iter().map(Target::budget).collect();
+        let expected =
+            ["5.10", "6.1", "6.12", "6.18", "newest", "5.10/bpf-lsm", "6.12/no-bpf-lsm", "6.12/arm64"];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_parameter_without_effect_is_told() {
+        let table = [
+            (Kind::LockedDown, "-", "confidentiality", true),
+            (Kind::LockedDown, "-", "integrity", false),
+            (Kind::BpfLsm, "yama,bpf", "none", true),
+            (Kind::BpfLsm, "yama,bpfx", "none", false),
+            (Kind::NoBpfLsm, "lockdown,yama", "none", true),
+            (Kind::NoBpfLsm, "lockdown,bpf", "none", false),
+            (Kind::NoBpfLsm, "-", "none", false),
+            (Kind::Plain, "-", "-", true),
+        ];
+        for (kind, modules, lockdown, meant) in table {
+            assert_eq!(
+                kind.not_as_meant(modules, lockdown).is_none(),
+                meant,
+                "{kind:?} {modules} {lockdown}"
+            );
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! Its lines on the console are the contract with `cargo xtask vm`; the last one is the machine's exit status:
 //!
 //! ```text
-//! VM-BOOT up=3.21 release=6.1.0-56-cloud-amd64
+//! VM-BOOT up=3.21 release=6.1.0-56-cloud-amd64 lsm=lockdown,capability,bpf lockdown=none
 //! VM-PROGRAM name=sched_process_e verified=51234 machine_code=60123
 //! VM-SUITE begin=copy_up overlay=absent
 //! VM-NOT-RUN a_case<TAB>missing<TAB>no dockerd (apt-get install docker.io)
@@ -94,7 +94,13 @@ fn main() {
 fn run() -> Outcome<usize> {
     set_stage()?;
     let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    say(&format!("VM-BOOT up={} release={}", uptime(), release.trim()));
+    say(&format!(
+        "VM-BOOT up={} release={} lsm={} lockdown={}",
+        uptime(),
+        release.trim(),
+        security("lsm").unwrap_or_else(|| "-".to_owned()),
+        security("lockdown").and_then(|modes| chosen(&modes)).unwrap_or_else(|| "-".to_owned())
+    ));
     let loopback = Command::new("/bin/busybox").args(["ip", "link", "set", "lo", "up"]).status()?;
     if !loopback.success() {
         return Err(format!("cannot bring the loopback device up: {loopback}").into());
@@ -249,6 +255,18 @@ fn load_module(name: &str) -> Outcome<()> {
         }
     }
     Ok(())
+}
+
+/// A line of the kernel about its security; none where it has nothing to say.
+fn security(file: &str) -> Option<String> {
+    let text = fs::read_to_string(Path::new("/sys/kernel/security").join(file)).ok()?;
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The word in brackets.
+fn chosen(modes: &str) -> Option<String> {
+    let (_, rest) = modes.split_once('[')?;
+    rest.split_once(']').map(|(mode, _)| mode.to_owned())
 }
 
 /// One line on the console, whole and at once.

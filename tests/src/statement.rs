@@ -1,0 +1,16 @@
+//! What a suite states about itself, in its own file, so that `cargo xtask vm` knows in which guests it has something to
+//! show. A suite that states nothing runs on every kernel.
+
+/// The kernel makes no difference to this suite, for the given reason: it is enough to run it on one or two.
+#[macro_export]
+macro_rules! same_on_every_kernel {
+    ($reason:literal) => {
+        const _: &str = $reason;
+    };
+}
+
+/// What this suite says depends on which security modules are active: it also runs where those are not Debian's.
+#[macro_export]
+macro_rules! depends_on_security_modules {
+    () => {};
+}
