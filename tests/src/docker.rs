@@ -152,17 +152,35 @@ impl Docker {
     #[track_caller]
     #[must_use]
     pub fn start_image(&self, image: &str, command: &[&str]) -> Container<'_> {
+        self.start_image_with(&[], image, command)
+    }
+
+    /// The same with further options of `docker run`.
+    #[track_caller]
+    #[must_use]
+    pub fn start_image_with(&self, more: &[&str], image: &str, command: &[&str]) -> Container<'_> {
         let host_proc = format!("/proc:{HOST_PROC}:ro");
-        let options = ["run", "--detach", "--network=none", "--volume", &host_proc, image];
-        let id = process::run(self.command(options.iter().chain(command))).ok().trim().to_owned();
+        let options = ["run", "--detach", "--network=none", "--volume", &host_proc];
+        let words = options.iter().chain(more).chain([&image]).chain(command);
+        let id = process::run(self.command(words)).ok().trim().to_owned();
         assert_eq!(id.len(), 64, "docker run did not answer with an id: {id}");
         Container { docker: self, id }
+    }
+
+    /// The files of [`IMAGE`] as an archive on the host.
+    #[must_use]
+    pub fn image_archive(&self) -> PathBuf {
+        self.archive(IMAGE)
+    }
+
+    fn archive(&self, name: &str) -> PathBuf {
+        self.folder.path().join(format!("{}.tar", name.replace(['/', ':'], "-")))
     }
 
     /// Makes an image of a tree of files on the host.
     #[track_caller]
     pub fn import(&self, tree: &Path, name: &str) {
-        let archive = self.folder.path().join(format!("{}.tar", name.replace(['/', ':'], "-")));
+        let archive = self.archive(name);
         let mut tar = Command::new("tar");
         tar.arg("-C").arg(tree).arg("-cf").arg(&archive).arg("--exclude=./dev/*").arg(".");
         let _ = process::run(tar).ok();

@@ -1,7 +1,7 @@
 //! Whose a process is where ids and cgroups have several layers: user namespaces over mounts that translate ids,
 //! containers in containers, groups below a container's own.
 
-use detector_tests::{Agent, BareContainer, Runc, agent_for, marker, runc};
+use detector_tests::{Agent, BareContainer, Docker, Runc, agent_for, docker, marker, runc};
 
 #[test]
 fn ids_of_a_user_namespace_on_mounts_that_translate_them() {
@@ -56,4 +56,50 @@ fn the_innermost_container_counts_and_groups_below_it_belong_to_it() {
         let found = alert.text("drop.metadata");
         assert_eq!(found, "partial:not_found", "{path} ({kind}): no engine made it, in {alert}");
     }
+}
+
+/// A container of Docker in which another Docker runs, made of the host's programs, with a container of its own.
+#[test]
+fn docker_in_docker() {
+    let Some(docker) = Docker::alone_for_case("docker_in_docker") else { return };
+    let (agent, _rules) = Agent::start_showing(" type=%container.type");
+    let name = marker("dind");
+    let inner = tempfile::Builder::new().prefix("di-").tempdir_in("/tmp").expect("a folder");
+    let script = format!(
+        "set -e
+        ln -s usr/lib /lib; ln -s usr/lib64 /lib64; mkdir -p /var/run
+        export PATH=/usr/local/sbin:/usr/sbin:/usr/local/bin:/usr/bin:/bin DOCKER_HOST=unix:///run/d.sock
+        dockerd --data-root /inner/root --exec-root /run/x -H $DOCKER_HOST -p /run/d.pid --iptables=false \
+            --bridge=none >/inner/log 2>&1 &
+        tries=0
+        until docker version >/dev/null 2>&1; do tries=$((tries + 1)); [ $tries -lt 600 ]; sleep 0.1; done
+        docker import /image.tar inner:1
+        docker run --name inner --network=none inner:1 /bin/sh -c \
+            'cp /bin/probe /tmp/{name}; /tmp/{name} exit; exit 0'
+        docker inspect --format {{{{.Id}}}} inner >/inner/id"
+    );
+    let volume = |from: &std::path::Path, to: &str| format!("--volume={}:{to}", from.display());
+    let (data, archive) = (volume(inner.path(), "/inner"), volume(&docker.image_archive(), "/image.tar:ro"));
+    let options = [
+        // All that `--privileged` means, but for a capability that root does not have everywhere.
+        "--cap-add=ALL",
+        "--cap-drop=SYS_RESOURCE",
+        "--security-opt=seccomp=unconfined",
+        "--security-opt=apparmor=unconfined",
+        "--security-opt=systempaths=unconfined",
+        "--volume=/sys/fs/cgroup:/sys/fs/cgroup",
+        "--volume=/usr:/usr:ro",
+        "--tmpfs=/run",
+        &data,
+        &archive,
+    ];
+    let outer = docker.start_image_with(&options, docker::IMAGE, &["/bin/sh", "-c", &script]);
+    let _ = outer.output();
+    let id = std::fs::read_to_string(inner.path().join("id")).expect("the inner container's id");
+    let alert = agent.expect_one(&name);
+    assert_eq!(alert.text("container.id"), &id[..12], "in {alert}");
+    assert_eq!(alert.text("container.type"), "docker", "in {alert}");
+    // What a daemon says that is a container's own is not believed, nor where its files are.
+    assert_eq!(alert.text("drop.metadata"), "partial:not_found", "in {alert}");
+    agent.stop();
 }

@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{Disk, DiskPlaces};
+use super::{Disk, DiskPlaces, Trouble};
 use crate::{
     enrich::{
         container_id::Identifier,
@@ -297,4 +297,6 @@ fn damaged_files_are_named_as_the_reason() {
     assert_eq!(world.look_up(&event).state().to_string(), "partial:garbage");
     world.write(&format!("var/lib/docker/containers/{ID}/config.v2.json"), &"x".repeat(5 << 20));
     assert_eq!(world.look_up(&event).state().to_string(), "partial:too_large");
+    let counted = |trouble| world.disk.troubles.of(trouble);
+    assert_eq!((counted(Trouble::EngineFileGarbage), counted(Trouble::EngineFileTooLarge)), (1, 1));
 }

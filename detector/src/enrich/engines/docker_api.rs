@@ -29,8 +29,6 @@ struct Inspect {
     host_config: HostConfig,
     mounts: Option<Vec<MountPoint>>,
     network_settings: Option<NetworkSettings>,
-    #[serde(rename = "EffectiveCaps")]
-    _effective_caps: serde::de::IgnoredAny,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -242,3 +242,18 @@ async fn all_events_come_out_once() {
     numbers.sort_unstable();
     assert_eq!(numbers, (0..200).collect::<Vec<_>>());
 }
+
+#[tokio::test]
+async fn labels_of_a_megabyte_are_left_out_and_counted() {
+    let world = World::new();
+    let labels = json!({"giant": "x".repeat(1 << 20), "app": "shop"});
+    let config =
+        json!({"Name": "/web", "Config": {"Image": "x/bb:1.2", "Labels": labels}, "Image": "sha256:aa"});
+    let path = format!("var/lib/docker/containers/{ID}/config.v2.json");
+    write(world.folder.path(), &path, &config.to_string());
+    let mut enricher = world.enricher(|_| ());
+    let event = through(&mut enricher, event(&format!("/docker/{ID}"))).await;
+    let facts = event.container.facts().unwrap();
+    assert_eq!((facts.labels.as_ref().unwrap().len(), facts.cut_labels), (1, 1));
+    assert_eq!(enricher.stats().troubles["labels_cut"], 1);
+}
