@@ -176,6 +176,12 @@ impl Pod {
         pod
     }
 
+    /// Id of the sandbox.
+    #[must_use]
+    pub fn sandbox(&self) -> &str {
+        &self.sandbox
+    }
+
     /// Id of the container.
     #[must_use]
     pub fn container(&self) -> &str {

@@ -9,13 +9,22 @@ use std::{
     time::Duration,
 };
 
+use http_body_util::{BodyExt as _, Full};
+use prost::Message as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::UnixListener,
     time::Instant,
 };
 
-use super::{EngineSockets, Engines, REST, socket::PATIENCE};
+use super::{
+    EngineSockets, Engines, REST,
+    cri_messages::{
+        ContainerName, ContainerStatus, ContainerStatusResponse, ImageSpec, PodName, PodNetwork,
+        PodSandboxStatus, PodSandboxStatusResponse, VersionResponse,
+    },
+    socket::PATIENCE,
+};
 use crate::{
     enrich::{
         disk::{Found, Route},
@@ -196,4 +205,86 @@ async fn a_users_service_is_not_believed_about_containers_of_others() {
         let found = Found { route, ..found(Runtime::Podman) };
         assert_eq!(world.engines.complete(found.clone()).await, found);
     }
+}
+
+/// A runtime of Kubernetes that answers each method with this message, and does not know others.
+fn runtime_of_kubernetes(path: &Path, answers: Vec<(&'static str, Vec<u8>)>) {
+    let listener = UnixListener::bind(path).unwrap();
+    let answers = Arc::new(answers);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let answers = Arc::clone(&answers);
+            let service = hyper::service::service_fn(move |question: hyper::Request<_>| {
+                let _: &hyper::body::Incoming = question.body();
+                let method = question.uri().path().rsplit('/').next().unwrap_or_default();
+                let answer = answers.iter().find(|(name, _)| *name == method);
+                let (status, message) = answer.map_or(("12", &[][..]), |(_, message)| ("0", message));
+                let mut bytes = vec![0];
+                bytes.extend_from_slice(&u32::try_from(message.len()).unwrap().to_be_bytes());
+                bytes.extend_from_slice(message);
+                let trailers = hyper::HeaderMap::from_iter([(
+                    hyper::header::HeaderName::from_static("grpc-status"),
+                    hyper::header::HeaderValue::from_static(status),
+                )]);
+                let body = Full::<bytes::Bytes>::from(bytes).with_trailers(async { Some(Ok(trailers)) });
+                async { Ok::<_, std::convert::Infallible>(hyper::Response::new(body)) }
+            });
+            let server = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
+            tokio::spawn(server.serve_connection(hyper_util::rt::TokioIo::new(stream), service));
+        }
+    });
+}
+
+#[tokio::test]
+async fn cri_o_answers_at_its_usual_socket() {
+    let world = World::new();
+    let image = "f9263c105f39c3577b434fbc8358114ccd6f389f90042788f5a9e606842fdab9";
+    let labels = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let container = ContainerStatus {
+        id: ID.into(),
+        metadata: Some(ContainerName { name: "web".into() }),
+        created_at: 5,
+        started_at: 7,
+        image: Some(ImageSpec { image: "quay.io/a/b:2".into(), ..ImageSpec::default() }),
+        image_ref: "quay.io/a/b@sha256:dd".into(),
+        labels: labels(&[("app", "shop")]),
+        mounts: Vec::new(),
+        image_id: image.into(),
+    };
+    let info = r#"{"sandboxID": "sand", "pid": 71, "privileged": true, "runtimeSpec": {"linux": {}}}"#;
+    let container = ContainerStatusResponse { status: Some(container), info: labels(&[("info", info)]) };
+    let sandbox = PodSandboxStatus {
+        id: "sand".into(),
+        metadata: Some(PodName { name: "web-1".into(), uid: "u-1".into(), namespace: "shop".into() }),
+        network: Some(PodNetwork { ip: "192.0.2.7".into() }),
+        labels: labels(&[("tier", "front")]),
+    };
+    let sandbox = PodSandboxStatusResponse { status: Some(sandbox), info: labels(&[]) };
+    std::fs::create_dir_all(world.folder.path().join("run/crio")).unwrap();
+    runtime_of_kubernetes(
+        &world.folder.path().join("run/crio/crio.sock"),
+        vec![
+            ("Version", VersionResponse { runtime_name: "cri-o".into() }.encode_to_vec()),
+            ("ContainerStatus", container.encode_to_vec()),
+            ("PodSandboxStatus", sandbox.encode_to_vec()),
+        ],
+    );
+    // All that is known before is what its cgroup is called.
+    let id = ContainerId::named(ID, Runtime::CriO);
+    let found = Found { id: id.clone(), facts: None, why: MissingReason::NotFound, route: None };
+    let completed = world.engines.complete(found).await;
+    assert_eq!((&completed.id, completed.state()), (&id, MetadataState::Complete));
+    let facts = completed.facts.unwrap();
+    assert_eq!(
+        (facts.name.as_deref(), facts.image_repository.as_deref()),
+        (Some("web"), Some("quay.io/a/b"))
+    );
+    assert_eq!((facts.image_tag.as_deref(), facts.image_id.as_deref()), (Some("2"), Some(image)));
+    assert_eq!((facts.image_digest.as_deref(), facts.privileged), (Some("sha256:dd"), Some(true)));
+    assert_eq!((facts.ip.as_deref(), facts.started_ns), (Some("192.0.2.7"), Some(7)));
+    let pod = facts.pod.as_ref().unwrap();
+    assert_eq!((pod.name.as_deref(), pod.namespace.as_deref()), (Some("web-1"), Some("shop")));
+    assert_eq!((pod.uid.as_deref(), pod.sandbox_id.as_deref()), (Some("u-1"), Some("sand")));
 }
