@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use detector_tests::{Agent, Alert, Docker, Runc, docker, marker};
 
 /// Containers that start at the same time.
-const THREADS: usize = 4;
+const THREADS: usize = 8;
 /// The time that the issue gives them.
 const TIME: Duration = Duration::from_secs(10);
 
