@@ -198,6 +198,14 @@ impl Agent {
         })
     }
 
+    /// Waits until this many lines of its log have this in them.
+    #[track_caller]
+    pub fn expect_log_times(&self, text: &str, times: usize) {
+        self.seen.wait(&format!("`{text}` {times} times in its log"), |lines| {
+            (lines.log.iter().filter(|line| line.contains(text)).count() >= times).then_some(())
+        });
+    }
+
     /// Waits for an alert that `wanted` accepts.
     #[track_caller]
     #[must_use]
@@ -246,6 +254,12 @@ impl Agent {
         locked(&self.seen.lines).about(marker).cloned().collect()
     }
 
+    /// The alerts so far that `wanted` accepts, in their order; final once the agent has been stopped.
+    #[must_use]
+    pub fn alerts_where(&self, wanted: impl Fn(&Alert) -> bool) -> Vec<Alert> {
+        locked(&self.seen.lines).alerts.iter().filter(|alert| wanted(alert)).cloned().collect()
+    }
+
     /// Stops the agent with a signal: it must drain, say that nothing was lost, and exit with 0. Returns its log.
     #[track_caller]
     pub fn stop_by(&self, signal: Signal) -> Vec<String> {
@@ -273,6 +287,14 @@ impl Agent {
             self.assert_quiet(marker);
         }
         log
+    }
+
+    /// Ends the agent at once, by SIGKILL; it has no last words.
+    pub fn kill_hard(&self) {
+        let Some(Running { mut child, reader }) = locked(&self.running).take() else { return };
+        let _ = child.kill();
+        let _ = child.wait();
+        let _ = reader.join();
     }
 
     #[track_caller]

@@ -40,12 +40,15 @@ fn counted(log: &[String], output: &str, what: &str) -> u64 {
     number.unwrap_or_else(|| panic!("no `{what}` in {line}"))
 }
 
+/// A minute without a receiver, and in it the end of the agent, once in order and once by `kill -9`.
 #[test]
 fn alerts_wait_on_disk_until_the_receiver_is_back() {
-    const ALERTS: usize = 10;
+    const ALERTS: usize = 15;
+    const MINUTE: Duration = Duration::from_secs(60);
     if !has_root("alerts_wait_on_disk_until_the_receiver_is_back") {
         return;
     }
+    let began = Instant::now();
     let (folder, container, name) = (folder(), BareContainer::new(), marker("spooled"));
     // A port that nobody listens at, and that nobody else is given meanwhile: bound, but not listening.
     let port = {
@@ -60,23 +63,41 @@ fn alerts_wait_on_disk_until_the_receiver_is_back() {
     ];
     let down = agent(&settings);
     let sent: Vec<String> =
-        (0..ALERTS / 2).map(|number| drop_and_run(&down, &container, &format!("{name}-{number}"))).collect();
+        (0..5).map(|number| drop_and_run(&down, &container, &format!("{name}-{number:02}"))).collect();
     let log = down.stop_by(Signal::SIGTERM);
     assert!(counted(&log, "http", "on disk") >= sent.len() as u64, "{log:?}");
 
-    // The next agent has the same spool.
+    // The next agents have the same spool.
+    let killed = agent(&settings);
+    let more: Vec<String> =
+        (5..10).map(|number| drop_and_run(&killed, &container, &format!("{name}-{number:02}"))).collect();
+    // Outputs are independent: that it is on standard output does not say that it is on disk.
+    let spool = folder.path().join("spool");
+    while !holds(&spool, &format!("{name}-09")) {
+        assert!(began.elapsed() < MINUTE, "the last alert did not reach the disk");
+        thread::sleep(Duration::from_millis(5));
+    }
+    killed.kill_hard();
     let up = agent(&settings);
-    let more: Vec<String> = (ALERTS / 2..ALERTS)
-        .map(|number| drop_and_run(&up, &container, &format!("{name}-{number}")))
-        .collect();
+    let last: Vec<String> =
+        (10..ALERTS).map(|number| drop_and_run(&up, &container, &format!("{name}-{number:02}"))).collect();
+    thread::sleep(MINUTE.saturating_sub(began.elapsed()));
     let listener =
         TcpListener::bind(("127.0.0.1", port)).unwrap_or_else(|error| panic!("port {port}: {error}"));
-    let expected: Vec<String> = sent.into_iter().chain(more).collect();
+    let expected: Vec<String> = sent.into_iter().chain(more).chain(last).collect();
     let wanted = name.clone();
     let bodies = thread::spawn(move || receive(&listener, &wanted, ALERTS)).join();
     let bodies = bodies.unwrap_or_else(|_| panic!("the receiver failed"));
     assert_eq!(bodies, expected, "the alerts, in their order");
     up.stop();
+}
+
+/// Whether a file of this folder holds this text.
+fn holds(folder: &Path, text: &str) -> bool {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    files
+        .filter_map(|file| fs::read(file.path()).ok())
+        .any(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
 }
 
 /// Answers requests with 200 until `count` bodies that mention `name` have come; other containers of the host may
