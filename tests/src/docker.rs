@@ -155,13 +155,15 @@ impl Docker {
         self.start_image_with(&[], image, command)
     }
 
-    /// The same with further options of `docker run`.
+    /// The same with further options of `docker run`, which may name another network than none.
     #[track_caller]
     #[must_use]
     pub fn start_image_with(&self, more: &[&str], image: &str, command: &[&str]) -> Container<'_> {
         let host_proc = format!("/proc:{HOST_PROC}:ro");
-        let options = ["run", "--detach", "--network=none", "--volume", &host_proc];
-        let words = options.iter().chain(more).chain([&image]).chain(command);
+        let networked = more.iter().any(|option| option.starts_with("--network="));
+        let network: &[&str] = if networked { &[] } else { &["--network=none"] };
+        let options = ["run", "--detach", "--volume", &host_proc];
+        let words = options.iter().chain(network).chain(more).chain([&image]).chain(command);
         let id = process::run(self.command(words)).ok().trim().to_owned();
         assert_eq!(id.len(), 64, "docker run did not answer with an id: {id}");
         Container { docker: self, id }

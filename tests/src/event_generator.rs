@@ -8,7 +8,7 @@ use crate::helper_binaries;
 use crate::not_run::Reason;
 
 /// The pinned version; its action is described in `tests/event_generator.rs`.
-pub const VERSION: &str = "v0.10.0";
+pub const VERSION: &str = "v0.13.0";
 const MODULE: &str = "github.com/falcosecurity/event-generator";
 
 /// Path of a static event-generator: `DETECTOR_EVENT_GENERATOR`, the one on PATH, the one that was built before, or
@@ -31,6 +31,13 @@ pub fn obtain() -> Result<PathBuf, (Reason, String)> {
     }
     build(&folder)?;
     Ok(program)
+}
+
+/// Whether its command `test` takes alerts over HTTP.
+#[must_use]
+pub fn has_http_server(program: &Path) -> bool {
+    let help = Command::new(program).args(["test", "--help"]).output();
+    help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--http-server-address"))
 }
 
 /// `go install` into the folder, by way of another one: a half-made file must not be found by the next run.

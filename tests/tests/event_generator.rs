@@ -4,10 +4,12 @@
 //! The action is the hardest plain case: the dropped process lives about a millisecond, and its file is unlinked right
 //! behind it, so everything in the alert must have been taken in the kernel.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::net::TcpListener;
 
 use detector_tests::docker::Container;
-use detector_tests::not_run::not_run;
+use detector_tests::not_run::{Reason, not_run};
 use detector_tests::{
     Agent, Alert, Docker, agent_for, alert_schema, case, event_generator, image_tree, program_copy,
 };
@@ -34,6 +36,46 @@ fn the_real_event_generator() {
     let output = container.output();
     assert!(!output.contains("skipped"), "the action was skipped: {output}");
     check(&expect_action(&agent, &container), &container, "event-generator");
+}
+
+/// Its own judgement: `test` runs the action and waits for the alert at an HTTP server of its own.
+#[test]
+fn the_real_event_generator_gets_the_alert_that_it_waits_for() {
+    const CASE: &str = "the_real_event_generator_gets_the_alert_that_it_waits_for";
+    let Some(docker) = Docker::for_case(CASE) else { return };
+    let program = match event_generator::obtain() {
+        Ok(program) => program,
+        Err((class, reason)) => return not_run(CASE, class, &reason),
+    };
+    if !event_generator::has_http_server(&program) {
+        let reason = format!("{} takes alerts by gRPC only", program.display());
+        return not_run(CASE, Reason::Unobtainable, &reason);
+    }
+    if !case::has_root(CASE) {
+        return;
+    }
+    let port = free_port();
+    let url = format!("http_output.url=http://127.0.0.1:{port}/");
+    let settings = ["-o", "http_output.enabled=true", "-o", &url, "-o", "http_output.retry_max=200ms"];
+    let agent = Agent::start_with(&settings.map(OsStr::new));
+    let tree = tempfile::tempdir().expect("a temporary folder");
+    image_tree::build(tree.path());
+    program_copy::copy(&program, &tree.path().join("bin/event-generator"));
+    docker.import(tree.path(), "event-generator:judge");
+    let server = format!("--http-server-address=127.0.0.1:{port}");
+    let action = "^syscall.DropAndExecuteNewBinaryInContainer$";
+    let command = ["/bin/event-generator", "test", action, &server, "--test-timeout=40s"];
+    // It ends with 0 whatever came of it: its words decide.
+    let output = docker.start_image_with(&["--network=host"], "event-generator:judge", &command).output();
+    let passed = "test passed";
+    assert!(output.contains(passed) && !output.contains("error"), "{output}");
+    agent.stop();
+}
+
+/// A port that nobody listens at.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").port()
 }
 
 #[test]
