@@ -35,7 +35,8 @@ pub(crate) struct Options {
 }
 
 const SUMMARY: &str = "sees in the kernel that a container runs a binary that is not part of its image";
-const MAINTAINER: &str = "The detector authors <detector@localhost>";
+/// Packages must name an address; there is none, and `.invalid` is the domain that says so (RFC 2606).
+const MAINTAINER: &str = "The detector authors <maintainers@detector.invalid>";
 
 /// What all packages say of themselves.
 struct Facts {
