@@ -2,10 +2,12 @@
 
 mod internal;
 mod json;
+mod otlp;
 mod text;
 
 pub use internal::InternalAlert;
 pub use json::{JsonOptions, internal_json, json};
+pub use otlp::{OtlpOrigin, internal_otlp, otlp};
 pub use text::{message, text};
 
 use crate::event::time;

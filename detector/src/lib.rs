@@ -34,5 +34,6 @@ pub mod service_manager;
 pub mod settings;
 pub mod suggest;
 pub mod telemetry;
+pub mod throttle;
 pub mod version;
 pub mod yaml;

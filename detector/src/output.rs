@@ -6,6 +6,7 @@
 //!  never       +-> queue -> thread -> syslog
 //!  blocks      +-> queue -> thread -> program
 //!              +-> queue -> thread -> [spool ->] http
+//!              +-> queue -> thread -> [spool ->] otlp (over HTTP)
 //! ```
 //!
 //! Each output waits for nobody but itself: what it cannot take is counted where it is lost.
@@ -30,7 +31,7 @@ pub use http::{HttpError, TlsError, UrlError};
 pub use line::Line;
 pub use queue::OutputCounters;
 pub use settings::{
-    DEFAULT_QUEUE_CAPACITY, FileSettings, HttpSettings, OutputSettings, Overflow, ProgramSettings,
+    DEFAULT_QUEUE_CAPACITY, FileSettings, HttpSettings, OutputSettings, Overflow, ProgramSettings, Protocol,
     SpoolSettings, SyslogSettings, TlsSettings,
 };
 pub use spool::SpoolError;

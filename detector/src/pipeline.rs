@@ -4,6 +4,7 @@ mod agent;
 mod context;
 mod error;
 mod figures;
+mod held_back;
 mod judge;
 mod loss_watch;
 mod record_keeper;
@@ -72,6 +73,7 @@ pub async fn run(
     let mut more = false;
     loop {
         let (look_at, snapshot_at) = (agent.losses.due(), agent.snapshots.due());
+        let tell_at = agent.stages.throttle.due().map(Instant::from_std);
         tokio::select! {
             biased;
             _ = interrupt.recv() => break,
@@ -100,6 +102,9 @@ pub async fn run(
             Some(question) = questions.recv(), if web.is_some() => agent.answer(question),
             () = sleep_until(look_at.unwrap_or(stop_at)), if look_at.is_some() => agent.look_for_losses()?,
             () = sleep_until(snapshot_at.unwrap_or(stop_at)), if snapshot_at.is_some() => agent.take_snapshot(),
+            () = sleep_until(tell_at.unwrap_or(stop_at)), if tell_at.is_some() => {
+                agent.stages.tell_held_back(false);
+            }
             moment = agent.stages.selftest.next() => agent.go_on_with_selftest(moment),
             event = agent.stages.enricher.next(), if agent.stages.enricher.waiting() > 0 => {
                 agent.stages.judge(&event)?;
@@ -129,6 +134,7 @@ pub async fn run(
         let event = stages.enricher.next().await;
         stages.judge(&event)?;
     }
+    stages.tell_held_back(true);
     stages.flush()?;
     let late = stages.outputs.flush(configuration.settings.outputs.timeout).dropped;
     if late > 0 {

@@ -9,7 +9,7 @@ mod reader;
 mod schema;
 mod values;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use observation::{LossSettings, MetricsSettings};
 pub use reader::{SettingError, Settled, settle};
@@ -21,6 +21,7 @@ use crate::{
     output::OutputSettings,
     rules::RuleChoice,
     telemetry::{logging::LogSettings, web::WebSettings},
+    throttle::ThrottleSettings,
 };
 
 /// How the agent shall run.
@@ -36,6 +37,8 @@ pub struct Settings {
     pub time_format: TimeFormat,
     /// Where alerts go.
     pub outputs: OutputSettings,
+    /// `otlp_output.resource`: attributes of the resource that OTLP's records name.
+    pub otlp_resource: BTreeMap<String, String>,
     /// The agent's own log.
     pub log: LogSettings,
     /// Rules and configuration are loaded anew when their files change.
@@ -46,6 +49,8 @@ pub struct Settings {
     pub metrics: Option<MetricsSettings>,
     /// What is done when execs are lost.
     pub losses: LossSettings,
+    /// What is held back and told as a count.
+    pub throttle: ThrottleSettings,
     /// The debug log of the kernel side goes to stderr.
     pub kernel_log: bool,
     /// Where the kernel's types are described, when not by the kernel.
@@ -64,11 +69,13 @@ impl Default for Settings {
             json: JsonOptions::default(),
             time_format: TimeFormat::default(),
             outputs: OutputSettings { stdout: true, ..OutputSettings::default() },
+            otlp_resource: BTreeMap::new(),
             log: LogSettings::default(),
             watch_config_files: true,
             webserver: None,
             metrics: None,
             losses: LossSettings::default(),
+            throttle: ThrottleSettings::default(),
             kernel_log: false,
             btf: BtfChoice::default(),
             selftest_interval: Duration::from_secs(600),
@@ -81,14 +88,14 @@ impl Default for Settings {
 mod tests {
     use std::{collections::BTreeSet, path::Path};
 
-    use super::{Settings, keys::KNOWN, settle};
+    use super::{Settings, keys::known, settle};
     use crate::config::{self, Kind, Tree};
 
     fn leaves(tree: &Tree, prefix: &str, into: &mut BTreeSet<String>) {
         let Kind::Map(entries) = &tree.kind else { return };
         for (name, value) in entries {
             let path = format!("{prefix}{name}");
-            if !KNOWN.iter().any(|key| key.path == path) {
+            if !known().any(|key| key.path == path) {
                 leaves(value, &format!("{path}."), into);
             }
             into.insert(path);
@@ -105,8 +112,7 @@ mod tests {
         assert_eq!(settled.settings, Settings::default());
         let mut found = BTreeSet::new();
         leaves(&loaded.tree, "", &mut found);
-        let missing: Vec<&str> = KNOWN
-            .iter()
+        let missing: Vec<&str> = known()
             .map(|key| key.path)
             .filter(|path| *path != "rules_file" && !found.contains(*path))
             .collect();

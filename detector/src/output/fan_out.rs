@@ -15,7 +15,7 @@ use super::{
     line::Line,
     program::Program,
     queue::{OutputCounters, Queue},
-    settings::{DEFAULT_QUEUE_CAPACITY, HttpSettings, OutputSettings, SpoolSettings},
+    settings::{DEFAULT_QUEUE_CAPACITY, HttpSettings, OutputSettings},
     sink::{self, Sink},
     stdout::{Reader, StdoutSink},
     syslog::Syslog,
@@ -25,7 +25,7 @@ use super::{
 /// Name of the output that is special.
 const STDOUT: &str = "stdout";
 /// All outputs there can be, in the order in which they are handed lines.
-const ORDER: [&str; 5] = [STDOUT, "file", "syslog", "program", "http"];
+const ORDER: [&str; 6] = [STDOUT, "file", "syslog", "program", "http", "otlp"];
 
 /// Why outputs cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +41,14 @@ pub enum StartError {
     /// Standard output is not there.
     #[error("cannot use standard output: {0}")]
     Stdout(#[source] io::Error),
-    /// The http output.
-    #[error("cannot use http_output: {0}")]
-    Http(#[from] HttpError),
+    /// An output over HTTP.
+    #[error("cannot use {output}_output: {source}")]
+    Http {
+        /// Which.
+        output: &'static str,
+        /// Why not.
+        source: HttpError,
+    },
 }
 
 /// How the end was.
@@ -134,16 +139,12 @@ impl Outputs {
         {
             starting.simple("program", Program::new(program.clone()))?;
         }
-        if let Some(http) = &settings.http
-            && !keep("http", queues_alike && old.http == settings.http)
-        {
-            let (mut http, spool) = self.start_http(http)?;
-            starting.thread("http", move |queue| {
-                if let Some(spool) = spool {
-                    http.inherit(&spool, queue);
-                }
-                http.run(queue);
-            })?;
+        for (name, old, new) in [("http", &old.http, &settings.http), ("otlp", &old.otlp, &settings.otlp)] {
+            if let Some(http) = new
+                && !keep(name, queues_alike && old == new)
+            {
+                starting.http(name, old.as_ref(), http)?;
+            }
         }
         let started = std::mem::take(&mut starting.outputs);
         drop(starting);
@@ -154,18 +155,6 @@ impl Outputs {
             self.direct = None;
         }
         self.watch()
-    }
-
-    /// Of two that use one spool the first must let go of it before the other can have it. Until then the other holds
-    /// its lines in memory.
-    fn start_http(&self, settings: &HttpSettings) -> Result<(Http, Option<SpoolSettings>), StartError> {
-        let folder = |http: &HttpSettings| http.spool.as_ref().map(|spool| spool.folder.clone());
-        let old = self.settings.http.as_ref().and_then(folder);
-        if old.is_some() && old == folder(settings) {
-            let without = Http::new(&HttpSettings { spool: None, ..settings.clone() })?;
-            return Ok((without, settings.spool.clone()));
-        }
-        Ok((Http::new(settings)?, None))
     }
 
     /// Takes over what was kept and started, in the order of delivery; the rest of the old ones retire.
@@ -276,6 +265,31 @@ impl<'a> Starting<'a> {
 
     fn simple(&mut self, name: &'static str, mut sink: impl Sink + 'static) -> Result<(), StartError> {
         self.thread(name, move |queue| sink::run(&mut sink, queue))
+    }
+
+    /// Of two that use one spool the first must let go of it before the other can have it. Until then the other holds
+    /// its lines in memory.
+    fn http(
+        &mut self,
+        name: &'static str,
+        old: Option<&HttpSettings>,
+        settings: &HttpSettings,
+    ) -> Result<(), StartError> {
+        let folder = |http: &HttpSettings| http.spool.as_ref().map(|spool| spool.folder.clone());
+        let old = old.and_then(folder);
+        let (settings, inherited) = if old.is_some() && old == folder(settings) {
+            (&HttpSettings { spool: None, ..settings.clone() }, settings.spool.clone())
+        } else {
+            (settings, None)
+        };
+        let mut http =
+            Http::new(name, settings).map_err(|source| StartError::Http { output: name, source })?;
+        self.thread(name, move |queue| {
+            if let Some(spool) = inherited {
+                http.inherit(&spool, queue);
+            }
+            http.run(queue);
+        })
     }
 
     fn thread(

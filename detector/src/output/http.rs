@@ -1,4 +1,5 @@
-//! Lines to a receiver over HTTP: one POST for each, in order, until the receiver has it.
+//! Lines, or the same as requests of OTLP, to a receiver over HTTP: one POST for each, in order, until the receiver has
+//! it.
 //!
 //! ```text
 //! queue -> spool (when there is one) -> client -> 2xx                      delivered
@@ -7,10 +8,13 @@
 //!                                              -> not reached              again, for as long as it takes
 //! ```
 //!
+//! OTLP asks for another try with 429, 502, 503 and 504 only.
+//!
 //! What cannot be reached now is no reason to lose a line: it waits on disk, or in the queue, and these are bounded.
 
 mod backoff;
 mod client;
+mod otlp;
 mod tls;
 
 use std::{
@@ -29,7 +33,7 @@ use super::{
     line::Line,
     outage::Outage,
     queue::{Next, Outcome, Queue},
-    settings::{HttpSettings, SpoolSettings},
+    settings::{HttpSettings, Protocol, SpoolSettings},
     spool::{Appended, Spool, SpoolError},
 };
 
@@ -50,8 +54,10 @@ pub enum HttpError {
     Spool(#[from] SpoolError),
 }
 
-/// The http output.
+/// The output `http` or `otlp`.
 pub(super) struct Http {
+    name: &'static str,
+    protocol: Protocol,
     client: Client,
     spool: Option<Spool>,
     /// A line that is not in the spool, and is sent after those that are.
@@ -64,11 +70,15 @@ pub(super) struct Http {
     outage: Outage,
     spool_outage: Outage,
     rejections: Outage,
+    /// What the receiver last had to say about what it took.
+    remark: Option<String>,
 }
 
 impl Http {
-    pub(super) fn new(settings: &HttpSettings) -> Result<Self, HttpError> {
+    pub(super) fn new(name: &'static str, settings: &HttpSettings) -> Result<Self, HttpError> {
         Ok(Self {
+            name,
+            protocol: settings.protocol,
             client: Client::new(settings)?,
             spool: settings.spool.as_ref().map(Spool::open).transpose()?,
             held: None,
@@ -76,9 +86,10 @@ impl Http {
             retry_at: None,
             refusals: 0,
             max_refusals: settings.max_refusals.max(1),
-            outage: Outage::new("http"),
-            spool_outage: Outage::new("http spool"),
-            rejections: Outage::new("http receiver"),
+            outage: Outage::new(name, ""),
+            spool_outage: Outage::new(name, " (spool)"),
+            rejections: Outage::new(name, " (receiver)"),
+            remark: None,
         })
     }
 
@@ -104,7 +115,13 @@ impl Http {
             let take = self.held.is_none();
             let until = self.has_backlog().then(|| self.retry_at.unwrap_or_else(Instant::now));
             match queue.next(take, until) {
-                Next::Line(entry) => self.keep(entry.line, queue),
+                Next::Line(entry) => match self.protocol {
+                    Protocol::Lines => self.keep(entry.line, queue),
+                    Protocol::Otlp => match entry.line.as_otlp() {
+                        Some(request) => self.keep(Arc::new(request), queue),
+                        None => queue.count(Outcome::Failed),
+                    },
+                },
                 Next::Reopen => self.client.disconnect(),
                 Next::Due => {
                     self.step(queue);
@@ -138,7 +155,7 @@ impl Http {
                 self.spool_outage.works();
                 if dropped > 0 {
                     queue.count(Outcome::Overflow(dropped));
-                    warn!("output http: spool is full, the {dropped} oldest alerts are dropped");
+                    warn!("output {}: spool is full, the {dropped} oldest alerts are dropped", self.name);
                     self.refusals = 0;
                 }
             }
@@ -160,9 +177,17 @@ impl Http {
         queue.working();
         let verdict = self.client.post(&line);
         let outcome = match verdict {
-            Verdict::Accepted => {
+            Verdict::Accepted { remark } => {
                 self.outage.works();
                 self.rejections.works();
+                if remark.is_some() && remark != self.remark {
+                    warn!(
+                        "output {}: the receiver remarks: {}",
+                        self.name,
+                        remark.as_deref().unwrap_or_default()
+                    );
+                }
+                self.remark = remark;
                 Outcome::Delivered
             }
             Verdict::Rejected(reason) => {
@@ -176,7 +201,8 @@ impl Http {
                     self.again(&reason, retry_after, queue);
                     return false;
                 }
-                error!("output http: {reason}; refused {} times, the alert is given up", self.refusals);
+                let (name, times) = (self.name, self.refusals);
+                error!("output {name}: {reason}; refused {times} times, the alert is given up");
                 Outcome::Failed
             }
             Verdict::NotReached(reason) => {

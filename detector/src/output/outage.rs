@@ -13,14 +13,16 @@ const REMINDER: Duration = Duration::from_secs(60);
 /// The trouble of one output.
 pub(super) struct Outage {
     output: &'static str,
+    /// Which part of it, in brackets behind a blank; empty = all of it.
+    part: &'static str,
     since: Option<Instant>,
     said: Instant,
     errors: u64,
 }
 
 impl Outage {
-    pub(super) fn new(output: &'static str) -> Self {
-        Self { output, since: None, said: Instant::now(), errors: 0 }
+    pub(super) fn new(output: &'static str, part: &'static str) -> Self {
+        Self { output, part, since: None, said: Instant::now(), errors: 0 }
     }
 
     /// Something went wrong. `fate` says what becomes of the line.
@@ -31,10 +33,11 @@ impl Outage {
         self.since.get_or_insert(now);
         if begins {
             self.said = now;
-            error!("output {}: {reason}; {fate}", self.output);
+            error!("output {}{}: {reason}; {fate}", self.output, self.part);
         } else if now.duration_since(self.said) >= REMINDER {
             self.said = now;
-            error!("output {}: still {reason} ({} errors so far); {fate}", self.output, self.errors);
+            let Self { output, part, errors, .. } = self;
+            error!("output {output}{part}: still {reason} ({errors} errors so far); {fate}");
         }
     }
 
@@ -42,7 +45,8 @@ impl Outage {
     pub(super) fn works(&mut self) {
         if let Some(since) = self.since.take() {
             let seconds = since.elapsed().as_secs();
-            info!("output {}: works again after {} errors in {seconds} s", self.output, self.errors);
+            let Self { output, part, errors, .. } = self;
+            info!("output {output}{part}: works again after {errors} errors in {seconds} s");
             self.errors = 0;
         }
     }

@@ -28,6 +28,8 @@ pub struct OutputSettings {
     pub program: Option<ProgramSettings>,
     /// `http_output`, when enabled.
     pub http: Option<HttpSettings>,
+    /// `otlp_output`, when enabled.
+    pub otlp: Option<HttpSettings>,
 }
 
 impl Default for OutputSettings {
@@ -43,6 +45,7 @@ impl Default for OutputSettings {
             syslog: None,
             program: None,
             http: None,
+            otlp: None,
         }
     }
 }
@@ -92,11 +95,25 @@ pub struct ProgramSettings {
     pub keep_alive: bool,
 }
 
-/// `http_output`.
+/// What is sent over HTTP, and what answers mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// Lines, as Falco sends them to falcosidekick.
+    #[default]
+    Lines,
+    /// Requests of OTLP.
+    Otlp,
+}
+
+/// `http_output` or `otlp_output`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpSettings {
+    /// What is sent.
+    pub protocol: Protocol,
     /// `url`: `http://` or `https://`.
     pub url: String,
+    /// `headers`: names and values.
+    pub headers: Vec<(String, String)>,
     /// `user_agent`.
     pub user_agent: String,
     /// `echo`: answers are printed to standard output.
@@ -121,7 +138,9 @@ pub struct HttpSettings {
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
+            protocol: Protocol::Lines,
             url: String::new(),
+            headers: Vec::new(),
             user_agent: "falcosecurity/falco".to_owned(),
             echo: false,
             keep_alive: false,
@@ -135,7 +154,7 @@ impl Default for HttpSettings {
     }
 }
 
-/// The TLS part of `http_output`.
+/// The TLS part of `http_output` and `otlp_output`.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct TlsSettings {
     /// `insecure`: the receiver may be anybody.
@@ -150,7 +169,7 @@ pub struct TlsSettings {
     pub ca_path: Option<PathBuf>,
 }
 
-/// `http_output.spool`.
+/// `http_output.spool`, `otlp_output.spool`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpoolSettings {
     /// `path`: a folder of its own, made when it is missing.

@@ -36,7 +36,7 @@ pub(super) trait Sink: Send {
 
 /// The body of a simple output's thread.
 pub(super) fn run(sink: &mut dyn Sink, queue: &Queue) {
-    let mut outage = Outage::new(queue.name());
+    let mut outage = Outage::new(queue.name(), "");
     loop {
         match queue.next(true, None) {
             Next::Line(entry) => match sink.deliver(&entry, queue) {

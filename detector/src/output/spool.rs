@@ -45,7 +45,7 @@ pub enum SpoolError {
         source: io::Error,
     },
     /// Two agents, or two outputs of one.
-    #[error("{path} is in use by another agent; give each its own `http_output.spool.path`", path = .0.display())]
+    #[error("{path} is in use by another agent; give each its own `spool.path`", path = .0.display())]
     InUse(PathBuf),
 }
 
@@ -178,7 +178,7 @@ impl Spool {
             match self.read_first() {
                 Ok(read) => self.front = Some(read),
                 Err(error) => {
-                    warn!("output http: spool: {error}; the rest of this segment is lost");
+                    warn!("spool: {error}; the rest of this segment is lost");
                     lost += self.segments.front().map_or(0, |first| first.lines);
                     self.drop_first();
                 }

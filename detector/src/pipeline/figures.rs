@@ -6,6 +6,7 @@ use super::{Agent, now_ns};
 use crate::{
     output::OutputCounters,
     telemetry::{Figures, OutputFigures},
+    throttle::HeldBack,
 };
 
 pub(super) fn of(agent: &Agent) -> Figures {
@@ -22,6 +23,7 @@ pub(super) fn of(agent: &Agent) -> Figures {
         booted_ns: agent.stages.booted_ns(),
         records: judge.records,
         undecodable: judge.undecodable,
+        duplicates: agent.ring.duplicates(),
         rules: judge.matches(),
         sent: loss.of(Counter::Sent),
         ring_full: loss.of(Counter::RingFull),
@@ -34,8 +36,13 @@ pub(super) fn of(agent: &Agent) -> Figures {
         metadata_trouble: enriched.troubles.into_iter().collect(),
         waiting: agent.stages.enricher.waiting() as u64,
         reloads: agent.reloads,
+        held_back: held_back(agent.stages.throttle.held_back()),
         selftest: agent.health.snapshot(),
     }
+}
+
+fn held_back(held: HeldBack) -> Vec<(&'static str, u64)> {
+    vec![("repeat", held.repeats), ("rate", held.beyond_rate)]
 }
 
 fn output(name: &'static str, counters: &OutputCounters) -> OutputFigures {

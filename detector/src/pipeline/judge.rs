@@ -4,11 +4,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use log::warn;
 
+use super::now_ns;
+
 use crate::{
     alert::Alert,
     decode::decode_reusing,
     event::{BootClock, ExecEvent, HostFacts, StreamPosition},
-    format::{InternalAlert, JsonOptions, TimeFormat, internal_json, json, text},
+    format::{
+        InternalAlert, JsonOptions, OtlpOrigin, TimeFormat, internal_json, internal_otlp, json, otlp, text,
+    },
     output::Line,
     rules::Engine,
     settings::Settings,
@@ -21,11 +25,19 @@ struct Layout {
     /// JSON lines with these parts, and not text.
     json: Option<JsonOptions>,
     time: TimeFormat,
+    /// They are wanted as requests of OTLP, too.
+    otlp: Option<OtlpOrigin>,
 }
 
 impl Layout {
-    fn of(settings: &Settings) -> Self {
-        Self { json: settings.json_output.then(|| settings.json.clone()), time: settings.time_format }
+    fn of(settings: &Settings, hostname: &str) -> Self {
+        let resource = settings.otlp_resource.clone();
+        let origin = || OtlpOrigin { hostname: hostname.to_owned(), resource };
+        Self {
+            json: settings.json_output.then(|| settings.json.clone()),
+            time: settings.time_format,
+            otlp: settings.outputs.otlp.is_some().then(origin),
+        }
     }
 }
 
@@ -49,10 +61,11 @@ impl Judge {
     /// Judges by these rules.
     #[must_use]
     pub fn new(settings: &Settings, engine: Engine) -> Self {
+        let hostname = hostname();
         Self {
-            layout: Layout::of(settings),
+            layout: Layout::of(settings, &hostname),
             host: Arc::new(HostFacts {
-                hostname: hostname(),
+                hostname,
                 static_fields: settings.rules.additions.static_fields.clone(),
             }),
             position: StreamPosition::default(),
@@ -90,13 +103,18 @@ impl Judge {
 
     /// The lines of an event.
     pub fn lines(&mut self, event: &ExecEvent) -> Vec<Line> {
+        self.alerts(event).iter().map(|alert| self.line(alert, event)).collect()
+    }
+
+    /// The alerts of an event, counted.
+    pub(super) fn alerts(&mut self, event: &ExecEvent) -> Vec<Alert> {
         let mut alerts = Vec::new();
         self.engine.evaluate(event, |alert| alerts.push(alert));
         self.alerts += alerts.len() as u64;
         for alert in &alerts {
             self.count(alert);
         }
-        alerts.iter().map(|alert| self.line(alert)).collect()
+        alerts
     }
 
     fn count(&mut self, alert: &Alert) {
@@ -117,7 +135,7 @@ impl Judge {
 
     /// Goes over to other rules and another layout; what was counted stays.
     pub(super) fn change(&mut self, settings: &Settings, engine: Engine) {
-        self.layout = Layout::of(settings);
+        self.layout = Layout::of(settings, &self.host.hostname);
         self.engine = engine;
         self.host = Arc::new(HostFacts {
             hostname: self.host.hostname.clone(),
@@ -144,16 +162,19 @@ impl Judge {
             // As with Falco, local time whatever is set.
             alert.text(TimeFormat::Local)
         };
-        Line::new(text, alert.priority as u8, is_json)
+        let otlp = self.layout.otlp.as_ref().map(|origin| internal_otlp(alert, origin, now_ns()));
+        Line::new(text, alert.priority as u8, is_json).with_otlp(otlp)
     }
 
-    fn line(&self, alert: &Alert) -> Line {
-        let Layout { json: options, time } = &self.layout;
+    /// The line of an alert.
+    pub(super) fn line(&self, alert: &Alert, event: &ExecEvent) -> Line {
+        let Layout { json: options, time, otlp: origin } = &self.layout;
         let text = match options {
             Some(options) => json(alert, &self.host.hostname, options, *time),
             None => text(alert, *time),
         };
-        Line::new(text, alert.rule.priority as u8, options.is_some())
+        let request = origin.as_ref().map(|origin| otlp(alert, event, origin, now_ns()));
+        Line::new(text, alert.rule.priority as u8, options.is_some()).with_otlp(request)
     }
 }
 

@@ -99,6 +99,9 @@ fn fields(
     set("scap.n_evts", figures.sent.into());
     set("scap.n_drops", figures.all_lost().into());
     set("scap.n_drops_buffer_total", figures.ring_full.into());
+    for (reason, count) in &figures.held_back {
+        set(&format!("detector.held_back.{reason}"), (*count).into());
+    }
     for output in &figures.outputs {
         for (outcome, count) in &output.outcomes {
             set(&format!("detector.output.{}.{outcome}", output.name), (*count).into());

@@ -1,12 +1,15 @@
 //! The stages behind the ring, in the order in which an event passes them.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use detector_common::counters::Counter;
-use log::info;
+use log::{info, warn};
 
-use super::{PipelineError, judge::Judge, record_keeper::RecordKeeper, selftest::LiveTest};
+use super::{
+    PipelineError, held_back, judge::Judge, now_ns, record_keeper::RecordKeeper, selftest::LiveTest,
+};
 use crate::{
+    alert::Alert,
     enrich::{EnrichConfig, Enricher},
     event::{BootClock, ExecEvent},
     format::InternalAlert,
@@ -15,6 +18,7 @@ use crate::{
     rules::Engine,
     settings::Settings,
     telemetry::SelftestHealth,
+    throttle::{Summary, Throttle},
 };
 
 /// Records taken from the ring in one go before signals are looked at.
@@ -26,6 +30,7 @@ pub(super) struct Stages {
     pub(super) judge: Judge,
     pub(super) enricher: Enricher,
     records: RecordKeeper,
+    pub(super) throttle: Throttle,
     pub(super) outputs: Outputs,
     pub(super) selftest: LiveTest,
 }
@@ -46,6 +51,7 @@ impl Stages {
             judge: Judge::new(settings, engine),
             enricher,
             records: RecordKeeper::new(settings.record_to.as_deref())?,
+            throttle: Throttle::new(settings.throttle.clone()),
             outputs: Outputs::start(&settings.outputs)?,
         })
     }
@@ -80,10 +86,37 @@ impl Stages {
     /// The rest of the way, for an event that has all that could be found out about it.
     pub(super) fn judge(&mut self, event: &ExecEvent) -> Result<(), PipelineError> {
         self.records.release(event)?;
-        for line in self.judge.lines(event) {
-            self.send(line);
+        for alert in self.judge.alerts(event) {
+            if self.passes(&alert, event) {
+                self.send(self.judge.line(&alert, event));
+            }
         }
         Ok(())
+    }
+
+    fn passes(&mut self, alert: &Alert, event: &ExecEvent) -> bool {
+        let rule = &alert.rule;
+        self.throttle.is_off()
+            || self.throttle.passes(
+                &rule.name,
+                rule.priority,
+                || held_back::group(alert, event),
+                Instant::now(),
+            )
+    }
+
+    /// Tells what was held back, if it is time to; at the end (`all`) in any case.
+    pub(super) fn tell_held_back(&mut self, all: bool) {
+        let summaries = self.throttle.summaries(Instant::now(), all);
+        self.tell_summaries(&summaries);
+    }
+
+    fn tell_summaries(&self, summaries: &[Summary]) {
+        for summary in summaries {
+            let alert = held_back::alert(summary, now_ns());
+            warn!("{}", alert.output);
+            self.tell(&alert);
+        }
     }
 
     /// To all outputs. Never waits.
@@ -110,6 +143,8 @@ impl Stages {
         self.enricher.want_examination(engine.filter().examination, engine.filter().interpreters);
         self.selftest.change(settings.selftest_interval, engine.filter());
         self.judge.change(settings, engine);
+        let summaries = self.throttle.change(settings.throttle.clone(), Instant::now());
+        self.tell_summaries(&summaries);
     }
 
     /// A message about the agent itself, to all outputs.
@@ -159,10 +194,15 @@ impl Stages {
                 counters.spooled
             );
         }
+        let held = self.throttle.held_back();
         info!(
-            "stopped: {} records, {} alerts, {} undecodable, {} undelivered, lost={} ({} recursion_misses={})",
+            "stopped: {} records, {} alerts, {} held back (repeats: {}, beyond the rate: {}), {} undecodable, \
+             {} undelivered, lost={} ({} recursion_misses={})",
             self.judge.records,
             self.judge.alerts,
+            held.repeats + held.beyond_rate,
+            held.repeats,
+            held.beyond_rate,
             self.judge.undecodable,
             self.undelivered(),
             loss.lost() + missed.unwrap_or(0),

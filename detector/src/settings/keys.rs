@@ -46,8 +46,60 @@ pub(super) const PRIORITIES: &[&str] =
 
 use Takes::{Bool, Duration, Fraction, Interval, Number, Size, Structure, Text, Texts, Word};
 
-/// Keys that this program acts on, sorted.
-pub(super) const KNOWN: &[Key] = &[
+/// All keys that this program acts on.
+pub(super) fn known() -> impl Iterator<Item = &'static Key> {
+    ALONE.iter().chain(HTTP).chain(OTLP)
+}
+
+/// Keys of an output that posts to a receiver.
+macro_rules! receiver_keys {
+    ($section:literal, $enabled:literal) => {
+        &[
+            key(
+                concat!($section, ".ca_bundle"),
+                Text,
+                "file with the certificates to trust, if ca_cert is not set",
+            ),
+            key(concat!($section, ".ca_cert"), Text, "file with the certificates to trust"),
+            key(
+                concat!($section, ".ca_path"),
+                Text,
+                "folder with the certificates to trust, if neither file is set",
+            ),
+            key(concat!($section, ".client_cert"), Text, "file with our certificate"),
+            key(concat!($section, ".client_key"), Text, "file with its key"),
+            key(concat!($section, ".enabled"), Bool, $enabled),
+            key(concat!($section, ".insecure"), Bool, "the receiver may be anybody"),
+            key(
+                concat!($section, ".max_refusals"),
+                Number,
+                "how often a receiver may refuse an alert for now before it is given up",
+            ),
+            key(concat!($section, ".mtls"), Bool, "we show a certificate"),
+            key(
+                concat!($section, ".retry_initial"),
+                Duration,
+                "wait before the second try; doubles with each further one",
+            ),
+            key(concat!($section, ".retry_max"), Duration, "the longest wait between two tries"),
+            key(concat!($section, ".spool.max_size"), Size, "what may wait on disk"),
+            key(concat!($section, ".spool.overflow"), Word(OVERFLOW), "what goes when the spool is full"),
+            key(
+                concat!($section, ".spool.path"),
+                Text,
+                "folder in which alerts wait until the receiver has them",
+            ),
+            key(concat!($section, ".timeout"), Duration, "for one request with its answer"),
+            key(concat!($section, ".url"), Text, "http:// or https:// address"),
+        ]
+    };
+}
+
+const HTTP: &[Key] = receiver_keys!("http_output", "each alert is posted to an address");
+const OTLP: &[Key] = receiver_keys!("otlp_output", "each alert is exported as a log record of OpenTelemetry");
+
+/// Those that stand alone, sorted.
+const ALONE: &[Key] = &[
     key(
         "append_output",
         Structure,
@@ -64,30 +116,10 @@ pub(super) const KNOWN: &[Key] = &[
     key("file_output.enabled", Bool, "alerts go to a file"),
     key("file_output.filename", Text, "the file"),
     key("file_output.keep_alive", Bool, "the file stays open; SIGUSR1 opens it anew"),
-    key("http_output.ca_bundle", Text, "file with the certificates to trust, if ca_cert is not set"),
-    key("http_output.ca_cert", Text, "file with the certificates to trust"),
-    key("http_output.ca_path", Text, "folder with the certificates to trust, if neither file is set"),
-    key("http_output.client_cert", Text, "file with our certificate"),
-    key("http_output.client_key", Text, "file with its key"),
     key("http_output.compress_uploads", Bool, "accepted, without effect"),
     key("http_output.echo", Bool, "answers are printed to standard output"),
-    key("http_output.enabled", Bool, "each alert is posted to an address"),
-    key("http_output.insecure", Bool, "the receiver may be anybody"),
     key("http_output.keep_alive", Bool, "idle connections are kept for minutes"),
     key("http_output.max_consecutive_timeouts", Number, "accepted, without effect: see max_refusals"),
-    key(
-        "http_output.max_refusals",
-        Number,
-        "how often a receiver may refuse an alert for now before it is given up",
-    ),
-    key("http_output.mtls", Bool, "we show a certificate"),
-    key("http_output.retry_initial", Duration, "wait before the second try; doubles with each further one"),
-    key("http_output.retry_max", Duration, "the longest wait between two tries"),
-    key("http_output.spool.max_size", Size, "what may wait on disk"),
-    key("http_output.spool.overflow", Word(OVERFLOW), "what goes when the spool is full"),
-    key("http_output.spool.path", Text, "folder in which alerts wait until the receiver has them"),
-    key("http_output.timeout", Duration, "for one request with its answer"),
-    key("http_output.url", Text, "http:// or https:// address"),
     key("http_output.user_agent", Text, "what we call ourselves"),
     key("json_include_message_property", Bool, "JSON has the output without time and priority"),
     key("json_include_output_fields_property", Bool, "JSON has the fields"),
@@ -114,6 +146,8 @@ pub(super) const KNOWN: &[Key] = &[
     key("metrics.resource_utilization_enabled", Bool, "accepted: always on"),
     key("metrics.rules_counters_enabled", Bool, "accepted: always on"),
     key("metrics.state_counters_enabled", Bool, "accepted, without effect"),
+    key("otlp_output.headers", Structure, "names and values of headers that each request has"),
+    key("otlp_output.resource", Structure, "names and values that the resource of each record has, too"),
     key("output_style", Word(STYLES), "output of rules as Falco 0.41 and later, or as before"),
     key(
         "output_timeout",
@@ -144,6 +178,13 @@ pub(super) const KNOWN: &[Key] = &[
         "lost part of the execs of a second that is not worth a report",
     ),
     key("syslog_output.enabled", Bool, "alerts go to the system's log"),
+    key("throttle.max_burst", Fraction, "alerts of one rule in a row, with throttle.rate"),
+    key("throttle.rate", Fraction, "alerts of one rule for each second in the long run; 0 = no limit"),
+    key(
+        "throttle.window",
+        Duration,
+        "how long alerts of one rule about the same file in the same container count as repeats; 0s = none does",
+    ),
     key("time_format_iso_8601", Bool, "times in UTC with their date"),
     key("watch_config_files", Bool, "rules and configuration are loaded anew when their files change"),
     key("webserver.enabled", Bool, "health, versions and metrics over http"),
@@ -176,6 +217,7 @@ pub(super) const IGNORED: &[&str] = &[
     "grpc",
     "grpc_output",
     "load_plugins",
+    "outputs",
     "plugins",
     "plugins_hostinfo",
     "syscall_buf_size_preset",
@@ -185,12 +227,15 @@ pub(super) const IGNORED: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{IGNORED, KNOWN};
+    use super::{ALONE, IGNORED, known};
 
     #[test]
     fn the_keys_are_sorted_and_said_once() {
-        assert!(KNOWN.is_sorted_by(|one, other| one.path < other.path));
+        assert!(ALONE.is_sorted_by(|one, other| one.path < other.path));
+        let mut all: Vec<&str> = known().map(|key| key.path).collect();
+        all.sort_unstable();
+        assert!(all.is_sorted_by(|one, other| one < other));
         assert!(IGNORED.is_sorted_by(|one, other| one < other));
-        assert!(KNOWN.iter().all(|key| !IGNORED.contains(&key.path)));
+        assert!(known().all(|key| !IGNORED.contains(&key.path)));
     }
 }

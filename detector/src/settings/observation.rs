@@ -1,9 +1,9 @@
-//! The settings of what is told about the agent: the web server, metrics, and what is said of losses.
+//! The settings of what is told about the agent (the web server, metrics, losses), and of what is held back.
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use super::{SettingError, keys, values::Values};
-use crate::telemetry::web::WebSettings;
+use crate::{telemetry::web::WebSettings, throttle::ThrottleSettings};
 
 /// Where Falco looks for the web server's certificate.
 const CERTIFICATE: &str = "/etc/falco/falco.pem";
@@ -88,6 +88,15 @@ pub(super) fn metrics(values: &mut Values<'_>) -> Option<MetricsSettings> {
         output_file: values.text("metrics.output_file").map(PathBuf::from),
         include_zeros: values.bool("metrics.include_empty_values", false),
     })
+}
+
+pub(super) fn throttle(values: &mut Values<'_>) -> ThrottleSettings {
+    let defaults = ThrottleSettings::default();
+    ThrottleSettings {
+        window: values.duration("throttle.window", defaults.window),
+        rate: values.fraction("throttle.rate", defaults.rate),
+        max_burst: values.fraction("throttle.max_burst", defaults.max_burst),
+    }
 }
 
 pub(super) fn losses(values: &mut Values<'_>) -> LossSettings {

@@ -23,7 +23,7 @@ impl Found {
             let path = format!("{prefix}{name}");
             if keys::IGNORED.contains(&path.as_str()) {
                 self.ignored.push(path);
-            } else if keys::KNOWN.iter().any(|key| key.path == path) {
+            } else if keys::known().any(|key| key.path == path) {
                 // What stands below belongs to the key.
             } else if has_children(&path) {
                 self.look(value, &format!("{path}."));
@@ -37,12 +37,12 @@ impl Found {
 }
 
 fn has_children(path: &str) -> bool {
-    keys::KNOWN.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    keys::known().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
 }
 
 /// The known key, or part of one, that a mistyped one comes nearest to.
 fn nearest(path: &str) -> Option<&'static str> {
-    let parts = keys::KNOWN.iter().flat_map(|key| {
+    let parts = keys::known().flat_map(|key| {
         let ends = key.path.match_indices('.').map(|(at, _)| at).chain([key.path.len()]);
         ends.map(|end| &key.path[..end])
     });

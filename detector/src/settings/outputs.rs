@@ -1,11 +1,14 @@
 //! The settings of all outputs, with Falco's keys.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use super::{SettingError, keys, values::Values};
-use crate::output::{
-    FileSettings, HttpSettings, OutputSettings, Overflow, ProgramSettings, SpoolSettings, SyslogSettings,
-    TlsSettings,
+use crate::{
+    config::{Kind, Tree},
+    output::{
+        FileSettings, HttpSettings, OutputSettings, Overflow, ProgramSettings, Protocol, SpoolSettings,
+        SyslogSettings, TlsSettings,
+    },
 };
 
 /// Where Falco looks for our certificate and its key.
@@ -27,6 +30,7 @@ pub(super) fn read(values: &mut Values<'_>) -> OutputSettings {
         syslog: enabled(values, "syslog_output.enabled", |_| Some(SyslogSettings::default())),
         program: enabled(values, "program_output.enabled", program),
         http: enabled(values, "http_output.enabled", http),
+        otlp: enabled(values, "otlp_output.enabled", otlp),
     };
     if values.errors.is_empty() && none_enabled(&settings) {
         values.errors.push(SettingError::NoOutput);
@@ -35,8 +39,8 @@ pub(super) fn read(values: &mut Values<'_>) -> OutputSettings {
 }
 
 fn none_enabled(settings: &OutputSettings) -> bool {
-    let OutputSettings { stdout, file, syslog, program, http, .. } = settings;
-    !stdout && file.is_none() && syslog.is_none() && program.is_none() && http.is_none()
+    let OutputSettings { stdout, file, syslog, program, http, otlp, .. } = settings;
+    !stdout && file.is_none() && syslog.is_none() && program.is_none() && http.is_none() && otlp.is_none()
 }
 
 fn enabled<S>(values: &mut Values<'_>, key: &str, read: impl Fn(&mut Values<'_>) -> Option<S>) -> Option<S> {
@@ -74,41 +78,80 @@ fn program(values: &mut Values<'_>) -> Option<ProgramSettings> {
 fn http(values: &mut Values<'_>) -> Option<HttpSettings> {
     let defaults = HttpSettings::default();
     Some(HttpSettings {
-        url: needed(values, "http_output", "url")?,
         user_agent: values.text("http_output.user_agent").unwrap_or(defaults.user_agent),
         echo: values.bool("http_output.echo", defaults.echo),
         keep_alive: values.bool("http_output.keep_alive", defaults.keep_alive),
-        tls: tls(values),
-        timeout: values.duration("http_output.timeout", defaults.timeout),
-        retry_initial: values.duration("http_output.retry_initial", defaults.retry_initial),
-        retry_max: values.duration("http_output.retry_max", defaults.retry_max),
-        max_refusals: values.number("http_output.max_refusals", defaults.max_refusals),
-        spool: spool(values),
+        ..receiver(values, "http_output")?
     })
 }
 
-fn tls(values: &mut Values<'_>) -> TlsSettings {
-    let mut path = |key: &str| values.text(&format!("http_output.{key}")).map(PathBuf::from);
+fn otlp(values: &mut Values<'_>) -> Option<HttpSettings> {
+    Some(HttpSettings {
+        protocol: Protocol::Otlp,
+        user_agent: concat!("detector/", env!("CARGO_PKG_VERSION")).to_owned(),
+        headers: texts_by_name(values, "otlp_output.headers").into_iter().collect(),
+        keep_alive: true,
+        ..receiver(values, "otlp_output")?
+    })
+}
+
+/// What all outputs that post to a receiver have.
+fn receiver(values: &mut Values<'_>, section: &'static str) -> Option<HttpSettings> {
+    let defaults = HttpSettings::default();
+    let key = |name: &str| format!("{section}.{name}");
+    Some(HttpSettings {
+        url: needed(values, section, "url")?,
+        tls: tls(values, section),
+        timeout: values.duration(&key("timeout"), defaults.timeout),
+        retry_initial: values.duration(&key("retry_initial"), defaults.retry_initial),
+        retry_max: values.duration(&key("retry_max"), defaults.retry_max),
+        max_refusals: values.number(&key("max_refusals"), defaults.max_refusals),
+        spool: spool(values, section),
+        ..defaults
+    })
+}
+
+/// A map of names and texts.
+pub(super) fn texts_by_name(values: &mut Values<'_>, path: &str) -> BTreeMap<String, String> {
+    let Some(value) = values.at(path) else { return BTreeMap::new() };
+    match &value.kind {
+        Kind::Map(entries) => {
+            let mut entry = |(name, value): &(String, Tree)| {
+                Some((name.clone(), values.as_text(&format!("{path}.{name}"), value)?))
+            };
+            entries.iter().filter_map(&mut entry).collect()
+        }
+        Kind::Null => BTreeMap::new(),
+        _ => {
+            values.wrong(path, value, "a map of names and texts");
+            BTreeMap::new()
+        }
+    }
+}
+
+fn tls(values: &mut Values<'_>, section: &str) -> TlsSettings {
+    let mut path = |key: &str| values.text(&format!("{section}.{key}")).map(PathBuf::from);
     let certificate = path("client_cert").unwrap_or_else(|| CLIENT_CERT.into());
     let key = path("client_key").unwrap_or_else(|| CLIENT_KEY.into());
     let (ca_cert, ca_bundle, ca_path) = (path("ca_cert"), path("ca_bundle"), path("ca_path"));
     TlsSettings {
-        insecure: values.bool("http_output.insecure", false),
-        client: values.bool("http_output.mtls", false).then_some((certificate, key)),
+        insecure: values.bool(&format!("{section}.insecure"), false),
+        client: values.bool(&format!("{section}.mtls"), false).then_some((certificate, key)),
         ca_cert,
         ca_bundle,
         ca_path,
     }
 }
 
-fn spool(values: &mut Values<'_>) -> Option<SpoolSettings> {
-    let folder = PathBuf::from(values.text("http_output.spool.path")?);
-    let max_bytes = values.size("http_output.spool.max_size", SPOOL_BYTES);
+fn spool(values: &mut Values<'_>, section: &str) -> Option<SpoolSettings> {
+    let key = |name: &str| format!("{section}.spool.{name}");
+    let folder = PathBuf::from(values.text(&key("path"))?);
+    let max_bytes = values.size(&key("max_size"), SPOOL_BYTES);
     if max_bytes < LEAST_SPOOL_BYTES {
-        let place = values.place("http_output.spool.max_size");
+        let place = values.place(&key("max_size"));
         values.errors.push(SettingError::SmallSpool { place, bytes: max_bytes, least: LEAST_SPOOL_BYTES });
     }
-    Some(SpoolSettings { folder, max_bytes, overflow: overflow(values, "http_output.spool.overflow") })
+    Some(SpoolSettings { folder, max_bytes, overflow: overflow(values, &key("overflow")) })
 }
 
 #[cfg(test)]
@@ -118,7 +161,7 @@ mod tests {
     use super::read;
     use crate::{
         config,
-        output::{OutputSettings, Overflow},
+        output::{OutputSettings, Overflow, Protocol},
         settings::{SettingError, values::Values},
     };
 
@@ -176,6 +219,24 @@ mod tests {
         );
         let spool = http.spool.unwrap();
         assert_eq!((spool.max_bytes, spool.overflow, http.max_refusals), (2 << 20, Overflow::DropOldest, 3));
+    }
+
+    #[test]
+    fn otlp_has_the_keys_of_a_receiver_and_its_own() {
+        let (settings, errors) = outputs(&[
+            "otlp_output={enabled: true, url: 'https://h/v1/logs', headers: {x-tenant: a}}",
+            "otlp_output.ca_cert=/a",
+            "otlp_output.max_refusals=3",
+            "otlp_output.spool.path=/o",
+        ]);
+        assert_eq!(errors, []);
+        let otlp = settings.otlp.unwrap();
+        assert_eq!((otlp.protocol, otlp.url.as_str()), (Protocol::Otlp, "https://h/v1/logs"));
+        assert_eq!(otlp.headers, [("x-tenant".to_owned(), "a".to_owned())]);
+        assert_eq!((otlp.tls.ca_cert, otlp.max_refusals), (Some("/a".into()), 3));
+        assert!(otlp.spool.is_some() && otlp.user_agent.starts_with("detector/") && settings.http.is_none());
+        let (_, errors) = outputs(&["otlp_output={enabled: true, url: x, headers: [a]}"]);
+        assert!(errors[0].to_string().contains("`otlp_output.headers` takes a map"), "{errors:?}");
     }
 
     #[test]

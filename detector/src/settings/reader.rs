@@ -146,10 +146,12 @@ fn settings(values: &mut Values<'_>) -> Settings {
         selftest_interval: values.duration("selftest.interval", Settings::default().selftest_interval),
         record_to: values.text("record_to").map(PathBuf::from),
         outputs: outputs::read(values),
+        otlp_resource: outputs::texts_by_name(values, "otlp_output.resource"),
         watch_config_files: values.bool("watch_config_files", true),
         webserver: observation::webserver(values, metrics.is_some()),
         metrics,
         losses: observation::losses(values),
+        throttle: observation::throttle(values),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::keys::{IGNORED, KNOWN, Key, Takes};
+use super::keys::{IGNORED, Key, Takes, known};
 
 /// The schema, ready to print.
 #[must_use]
 pub fn config_schema() -> String {
     let mut root = object();
-    for key in KNOWN {
+    for key in known() {
         insert(&mut root, key.path, of(key));
     }
     for section in IGNORED {
@@ -66,12 +66,12 @@ mod tests {
     use serde_json::Value;
 
     use super::config_schema;
-    use crate::settings::keys::KNOWN;
+    use crate::settings::keys::known;
 
     #[test]
     fn every_key_is_in_the_schema_with_what_it_is_for() {
         let schema: Value = serde_json::from_str(&config_schema()).unwrap();
-        for key in KNOWN {
+        for key in known() {
             let found = key.path.split('.').fold(&schema, |at, part| &at["properties"][part]);
             assert_eq!(found["description"], key.about, "{}", key.path);
         }

@@ -59,6 +59,8 @@ pub struct Figures {
     pub records: u64,
     /// Records that could not be decoded.
     pub undecodable: u64,
+    /// Records that were dropped because their exec had come already.
+    pub duplicates: u64,
     /// Alerts by rule.
     pub rules: Vec<RuleFigures>,
     /// Records that the kernel side has sent.
@@ -81,6 +83,8 @@ pub struct Figures {
     pub metadata_trouble: Vec<(&'static str, u64)>,
     /// Events that wait for metadata.
     pub waiting: u64,
+    /// Alerts that were held back and told as a count, by reason.
+    pub held_back: Vec<(&'static str, u64)>,
     /// Reloads that were applied, and that failed.
     pub reloads: (u64, u64),
     /// The self-test.
@@ -133,6 +137,7 @@ impl Figures {
         text.many(&names::DROPS_BUFFER, [(&buffer[..], float(self.ring_full))]);
         text.one(&names::RECORDS, float(self.records));
         text.one(&names::UNDECODABLE, float(self.undecodable));
+        text.one(&names::DUPLICATES, float(self.duplicates));
         by_reason(text, &names::KERNEL_COUNTERS, &self.kernel);
         by_reason(text, &names::LOST, &self.lost);
         if let Some((runs, ns)) = self.bpf {
@@ -175,6 +180,7 @@ impl Figures {
             }
             text.sample(names::RULE_MATCHES.name, &labels, float(rule.alerts));
         }
+        by_reason(text, &names::HELD_BACK, &self.held_back);
         text.one(&names::QUEUE_DROPS, float(self.outputs.iter().map(|output| output.overflowed).sum()));
         let of = |text: &mut Exposition, metric: &names::Metric, value: fn(&OutputFigures) -> u64| {
             for (number, output) in self.outputs.iter().enumerate() {
@@ -274,6 +280,7 @@ mod tests {
             now_ns: 2_000_000_000,
             kernel: vec![("sent", 1)],
             lost: vec![("ring_full", 2)],
+            held_back: vec![("repeat", 8)],
             bpf: Some((3, 4)),
             metadata_partial: vec![("late", 5)],
             metadata_trouble: vec![("labels_cut", 8)],

@@ -61,10 +61,12 @@ metrics! {
     // Ours.
     RECORDS = counter("detector_records_total", "Records that reached the agent.");
     UNDECODABLE = counter("detector_records_undecodable_total", "Records that could not be understood.");
+    DUPLICATES = counter("detector_records_duplicate_total", "Records of an exec that both copies of the hook had sent; one of each pair is dropped.");
     KERNEL_COUNTERS = counter("detector_kernel_total", "What the kernel side counts, by reason.");
     LOST = counter("detector_lost_total", "Execs that should have been seen and were not, by reason.");
     BPF_RUNS = counter("detector_bpf_runs_total", "Runs of the hook; only while `kernel.bpf_stats_enabled` is 1.");
     BPF_TIME = counter("detector_bpf_run_time_seconds_total", "Time that the hook took; only while `kernel.bpf_stats_enabled` is 1.");
+    HELD_BACK = counter("detector_alerts_held_back_total", "Alerts that were held back and told as a count, by reason.");
     OUTPUT_ALERTS = counter("detector_output_alerts_total", "Alerts by output and by what became of them.");
     OUTPUT_RETRIES = counter("detector_output_retries_total", "Tries after the first one, by output.");
     OUTPUT_DEPTH = gauge("detector_output_queue_alerts", "Alerts that wait in memory, by output.");

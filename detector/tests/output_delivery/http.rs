@@ -167,7 +167,7 @@ fn settings_that_cannot_work_are_refused_at_once() {
     ] {
         let settings = OutputSettings { http: Some(settings(url)), ..OutputSettings::default() };
         let error = Outputs::start(&settings).err().unwrap_or_else(|| panic!("{url} is accepted"));
-        assert!(matches!(error, StartError::Http(_)));
+        assert!(matches!(error, StartError::Http { output: "http", .. }));
         assert!(error.to_string().contains(part), "{url}: {error}");
     }
     let http = HttpSettings { user_agent: "a\nb".to_owned(), ..settings("http://host/") };

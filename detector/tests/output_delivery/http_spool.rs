@@ -154,7 +154,7 @@ fn two_outputs_do_not_share_a_spool() {
     let first = start(http.clone());
     let settings = OutputSettings { http: Some(http.clone()), ..OutputSettings::default() };
     let error = Outputs::start(&settings).err().expect("the folder is in use").to_string();
-    assert!(error.contains("in use") && error.contains("http_output.spool.path"), "{error}");
+    assert!(error.contains("in use") && error.contains("spool.path"), "{error}");
     first.flush(Duration::from_secs(60));
     start(http);
 }

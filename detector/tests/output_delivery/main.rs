@@ -8,6 +8,7 @@ mod http;
 mod http_spool;
 mod http_tls;
 mod independence;
+mod otlp;
 mod program;
 mod receiver;
 mod stdout;

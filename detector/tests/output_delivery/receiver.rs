@@ -35,7 +35,9 @@ pub(crate) struct Request {
     pub(crate) target: String,
     /// Names in lower case.
     pub(crate) headers: HashMap<String, String>,
+    /// As text; what is none has replacement characters.
     pub(crate) body: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 type Judge = dyn Fn(&Request) -> (u16, String) + Send + Sync;
@@ -45,7 +47,7 @@ struct Shared {
     /// What happens when the script is over.
     judge: Box<Judge>,
     requests: Mutex<Vec<Request>>,
-    accepted: Mutex<Vec<String>>,
+    accepted: Mutex<Vec<Request>>,
     faults: Mutex<Vec<String>>,
     connections: AtomicUsize,
     open: Mutex<HashMap<usize, TcpStream>>,
@@ -123,6 +125,11 @@ impl Receiver {
 
     /// Bodies that were answered with 200, in their order.
     pub(crate) fn accepted(&self) -> Vec<String> {
+        self.shared.accepted.lock().unwrap().iter().map(|request| request.body.clone()).collect()
+    }
+
+    /// The requests that were answered with 200, in their order.
+    pub(crate) fn accepted_requests(&self) -> Vec<Request> {
         self.shared.accepted.lock().unwrap().clone()
     }
 
@@ -208,7 +215,7 @@ fn serve<S: Read + Write>(mut stream: BufReader<S>, shared: &Shared) {
             }
             Some(Reply::Close | Reply::CloseEarly) => return,
             Some(Reply::CloseWithinAnswer) => {
-                shared.accepted.lock().unwrap().push(request.body);
+                shared.accepted.lock().unwrap().push(request);
                 let _ = stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
                 return;
             }
@@ -219,7 +226,7 @@ fn serve<S: Read + Write>(mut stream: BufReader<S>, shared: &Shared) {
             }
         };
         if status == 200 {
-            shared.accepted.lock().unwrap().push(request.body);
+            shared.accepted.lock().unwrap().push(request);
         }
         let length = body.len();
         let answer = format!("HTTP/1.1 {status} Reason\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
@@ -252,8 +259,12 @@ fn read_request(stream: &mut impl BufRead) -> io::Result<Option<Request>> {
         }
     }
     let length = headers.get("content-length").and_then(|value| value.parse().ok());
-    let mut body = vec![0; length.ok_or_else(|| bad(format!("no length: {headers:?}")))?];
-    stream.read_exact(&mut body)?;
-    let body = String::from_utf8(body).map_err(|error| bad(error.to_string()))?;
-    Ok(Some(Request { target: target.to_owned(), headers, body }))
+    let mut bytes = vec![0; length.ok_or_else(|| bad(format!("no length: {headers:?}")))?];
+    stream.read_exact(&mut bytes)?;
+    let body = String::from_utf8_lossy(&bytes).into_owned();
+    let is_binary = headers.get("content-type").is_some_and(|kind| kind == "application/x-protobuf");
+    if !is_binary && body.as_bytes() != bytes {
+        return Err(bad(format!("no UTF-8: {body}")));
+    }
+    Ok(Some(Request { target: target.to_owned(), headers, body, bytes }))
 }

@@ -52,6 +52,7 @@ const ROOMS: &[Room] = &[
         crates: &["detector_rule_lang", COMMON],
     },
     Room { name: "version", rooms: Use(&["rules"]), crates: &[] },
+    Room { name: "throttle", rooms: Use(&["alert"]), crates: &[] },
     // 5. The way out: format makes bytes, output knows nothing but bytes.
     Room { name: "format", rooms: Use(&["event", "alert", "telemetry"]), crates: &[] },
     Room { name: "output", rooms: Use(&["telemetry"]), crates: &[] },
@@ -69,7 +70,17 @@ const ROOMS: &[Room] = &[
     Room { name: "config", rooms: Use(&["yaml"]), crates: &[] },
     Room {
         name: "settings",
-        rooms: Use(&["alert", "config", "kernel", "enrich", "rules", "format", "output", "telemetry"]),
+        rooms: Use(&[
+            "alert",
+            "config",
+            "kernel",
+            "enrich",
+            "rules",
+            "format",
+            "output",
+            "telemetry",
+            "throttle",
+        ]),
         crates: &[COMMON],
     },
     Room { name: "preflight", rooms: Use(&["kernel", "telemetry"]), crates: &[COMMON] },

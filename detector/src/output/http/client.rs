@@ -7,14 +7,25 @@ use std::{
 
 use ureq::{
     Agent, Body, Error,
-    http::{HeaderValue, Response, Uri, header::RETRY_AFTER, uri::Scheme},
+    http::{
+        HeaderName, HeaderValue, Response, Uri,
+        header::{CONTENT_TYPE, RETRY_AFTER},
+        uri::Scheme,
+    },
 };
 
-use super::{HttpError, tls};
-use crate::output::{line::Line, settings::HttpSettings};
+use super::{
+    HttpError,
+    otlp::{self, Success},
+    tls,
+};
+use crate::output::{
+    line::Line,
+    settings::{HttpSettings, Protocol},
+};
 
-/// How much of an answer the log shows.
-const SHOWN: u64 = 512;
+/// How many characters of an answer the log shows.
+const SHOWN: usize = 512;
 /// How much of an answer is read, so that the connection can be used again.
 const READ: u64 = 64 * 1024;
 /// How long an idle connection is kept, without and with `keep_alive`.
@@ -37,13 +48,16 @@ pub enum UrlError {
     /// It cannot stand in a request.
     #[error("`user_agent` is `{0}`, which holds characters that a header cannot carry")]
     UserAgent(String),
+    /// It cannot stand in a request.
+    #[error("`headers` has `{0}`, which is no name of a header, or has a value that a header cannot carry")]
+    Header(String),
 }
 
 /// What became of a line.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// The receiver has it.
-    Accepted,
+    /// The receiver has it, and may have a word to say about it.
+    Accepted { remark: Option<String> },
     /// The receiver will never take it.
     Rejected(String),
     /// The receiver does not take it now.
@@ -76,6 +90,11 @@ impl Client {
         let shown = format!("{scheme}://{}{port}", authority.host());
         HeaderValue::from_str(&settings.user_agent)
             .map_err(|_| UrlError::UserAgent(settings.user_agent.clone()))?;
+        for (name, value) in &settings.headers {
+            if name.parse::<HeaderName>().is_err() || HeaderValue::from_str(value).is_err() {
+                return Err(UrlError::Header(name.clone()).into());
+            }
+        }
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             // As libcurl unless told otherwise.
@@ -99,8 +118,16 @@ impl Client {
 
     /// Sends a line and waits for the answer.
     pub(super) fn post(&self, line: &Line) -> Verdict {
-        let content_type = if line.is_json() { "application/json" } else { "text/plain" };
-        match self.agent.post(&self.settings.url).content_type(content_type).send(line.bytes()) {
+        let content_type = match self.settings.protocol {
+            Protocol::Otlp => "application/x-protobuf",
+            Protocol::Lines if line.is_json() => "application/json",
+            Protocol::Lines => "text/plain",
+        };
+        let mut request = self.agent.post(&self.settings.url).content_type(content_type);
+        for (name, value) in &self.settings.headers {
+            request = request.header(name, value);
+        }
+        match request.send(line.bytes()) {
             Ok(answer) => self.judge(answer),
             Err(error) if reached(&error) => Verdict::Refused {
                 reason: format!("{} gave no answer: {error}", self.shown),
@@ -112,7 +139,9 @@ impl Client {
 
     fn judge(&self, mut answer: Response<Body>) -> Verdict {
         let status = answer.status();
-        let retry_after = answer.headers().get(RETRY_AFTER).and_then(seconds);
+        let retry_after = answer.headers().get(RETRY_AFTER).and_then(wait);
+        let header = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = header.map(str::to_owned);
         let mut text = Vec::new();
         // The status has decided: a receiver that breaks off within its answer has the line all the same.
         let _ = answer.body_mut().as_reader().take(READ).read_to_end(&mut text);
@@ -120,22 +149,47 @@ impl Client {
             let mut out = std::io::stdout().lock();
             let _ = out.write_all(&text).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
         }
+        let is_otlp = self.settings.protocol == Protocol::Otlp;
         if status.is_success() {
-            return Verdict::Accepted;
+            return match otlp::success(&text) {
+                Success::Whole(remark) if is_otlp => {
+                    Verdict::Accepted { remark: remark.map(|remark| shown(&remark)) }
+                }
+                Success::Rejected(why) if is_otlp => {
+                    Verdict::Rejected(format!("{} took it but for the record: `{}`", self.shown, shown(&why)))
+                }
+                _ => Verdict::Accepted { remark: None },
+            };
         }
-        text.truncate(usize::try_from(SHOWN).unwrap_or(usize::MAX));
-        let text = String::from_utf8_lossy(&text).trim().escape_debug().to_string();
-        let reason = format!("{} answered {} `{text}`", self.shown, status.as_u16());
-        match status.as_u16() {
-            408 | 425 | 429 | 500.. => Verdict::Refused { reason, retry_after },
-            _ => Verdict::Rejected(reason),
-        }
+        let words = if is_otlp {
+            otlp::words(&text, content_type.as_deref())
+        } else {
+            String::from_utf8_lossy(&text).into_owned()
+        };
+        let reason = format!("{} answered {} `{}`", self.shown, status.as_u16(), shown(&words));
+        let for_now = match status.as_u16() {
+            status if is_otlp => otlp::is_for_now(status),
+            408 | 425 | 429 | 500.. => true,
+            _ => false,
+        };
+        if for_now { Verdict::Refused { reason, retry_after } } else { Verdict::Rejected(reason) }
     }
 }
 
-/// `Retry-After` in seconds; dates are not understood.
-fn seconds(value: &HeaderValue) -> Option<Duration> {
-    value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+/// A receiver's words, short and on one line.
+fn shown(words: &str) -> String {
+    words.trim().chars().take(SHOWN).collect::<String>().escape_debug().to_string()
+}
+
+/// `Retry-After`: seconds, or a date.
+fn wait(value: &HeaderValue) -> Option<Duration> {
+    let text = value.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+    // One that is over asks for no wait.
+    Some(date.signed_duration_since(chrono::Utc::now()).to_std().unwrap_or_default())
 }
 
 /// Whether the receiver may have seen the request. If in doubt it has: that only bounds the number of tries.
@@ -155,5 +209,25 @@ fn reached(error: &Error) -> bool {
         | Error::Rustls(_)
         | Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => false,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ureq::http::HeaderValue;
+
+    use super::wait;
+
+    #[test]
+    fn a_wait_is_seconds_or_a_date() {
+        let asked = |text: &str| wait(&HeaderValue::from_str(text).unwrap());
+        assert_eq!(asked("7"), Some(Duration::from_secs(7)));
+        assert_eq!(asked("soon"), None);
+        assert_eq!(asked("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO), "that is over");
+        let date = chrono::Utc::now() + chrono::TimeDelta::seconds(100);
+        let wait = asked(&date.format("%a, %d %b %Y %H:%M:%S GMT").to_string()).unwrap();
+        assert!(Duration::from_secs(50) < wait && wait <= Duration::from_secs(100), "{wait:?}");
     }
 }

@@ -55,9 +55,7 @@ impl Cursor {
         if let Err(error) = self.file.write_all_at(&bytes, 0)
             && !std::mem::replace(&mut self.warned, true)
         {
-            warn!(
-                "output http: spool: cannot write the cursor: {error}; after a restart alerts may come twice"
-            );
+            warn!("spool: cannot write the cursor: {error}; after a restart alerts may come twice");
         }
     }
 }

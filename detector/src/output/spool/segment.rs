@@ -57,7 +57,7 @@ impl Segment {
         }
         if segment.end < size && size > HEADER {
             let bytes = size - segment.end;
-            warn!("output http: spool: {} ends with {bytes} damaged bytes; they are lost", path.display());
+            warn!("spool: {} ends with {bytes} damaged bytes; they are lost", path.display());
         }
         Ok(segment)
     }
@@ -66,7 +66,7 @@ impl Segment {
     pub(super) fn remove(&self, folder: &Path) {
         let path = path(folder, self.number);
         if let Err(error) = fs::remove_file(&path) {
-            warn!("output http: spool: cannot delete {}: {error}", path.display());
+            warn!("spool: cannot delete {}: {error}", path.display());
         }
     }
 }
