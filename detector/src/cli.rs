@@ -152,9 +152,18 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Tell what other rules would change about past alerts or a recording; 0: nothing, 2: something, 1: an error
     TestRules(test_rules::TestRulesArgs),
+    /// Remove the hooks and maps that an agent with `pin.enabled` left in the kernel; 0 when nothing of it is left
+    Cleanup {
+        /// Also while an agent runs: its hooks then end with it
+        #[arg(long)]
+        force: bool,
+    },
     /// The other process of the self-test
     #[command(hide = true)]
     SelftestSandbox,
+    /// Keeps the rights that the self-test of a running agent takes
+    #[command(hide = true)]
+    SelftestKeeper,
 }
 
 /// Layout of lists.

@@ -16,6 +16,7 @@ use detector::{
     doctor::Diagnosis,
     exit_code,
     inspect::{self, Inspection},
+    kernel::pins,
     pipeline::{self, Configuration, Read},
     privileges::file_owner::{Trusted, UnsafeFile},
     rules::{OutputStyle, fields::ListFormat, resolve::SOURCE},
@@ -42,6 +43,9 @@ fn main() -> ExitCode {
     // Before anything is read or started: it has to have one thread, and its time counts.
     if matches!(cli.command, Some(Command::SelftestSandbox)) {
         return selftest::play_in_sandbox();
+    }
+    if matches!(cli.command, Some(Command::SelftestKeeper)) {
+        return selftest::keep();
     }
     logging::set(LogSettings::default());
     let begun = configuration(&cli).and_then(|(configuration, notes)| {
@@ -96,6 +100,8 @@ fn configuration(cli: &Cli) -> anyhow::Result<(Configuration, Notes)> {
     if cli.unbuffered {
         settings.outputs.buffered = false;
     }
+    // The file is removed at the end.
+    settings.privileges.writable.extend(cli.pid_file.as_deref().and_then(Path::parent).map(Path::to_owned));
     Ok((Configuration { settings, files: loaded.named }, notes))
 }
 
@@ -155,6 +161,9 @@ fn run(cli: Cli, configuration: Configuration) -> anyhow::Result<()> {
     if let Some(Command::Doctor { json }) = &cli.command {
         return diagnose(settings, *json);
     }
+    if let Some(Command::Cleanup { force }) = &cli.command {
+        return clean_up(&settings.pins.folder, *force);
+    }
     if matches!(cli.command, Some(Command::Selftest)) {
         return prove(settings);
     }
@@ -178,7 +187,8 @@ fn run(cli: Cli, configuration: Configuration) -> anyhow::Result<()> {
 
 /// Whoever can write these files steers the agent.
 fn trust(configuration: &Configuration) -> Result<(), UnsafeFile> {
-    let files = configuration.files.iter().chain(&configuration.settings.rules.files);
+    let Settings { rules, btf, .. } = &configuration.settings;
+    let files = configuration.files.iter().chain(&rules.files).chain(&btf.file).chain(&btf.folder);
     Trusted::find().map_or(Ok(()), |trusted| trusted.check(files.map(PathBuf::as_path)))
 }
 
@@ -193,6 +203,17 @@ fn prove(settings: &Settings) -> anyhow::Result<()> {
     let report = selftest::run(&settings.btf)?;
     writeln!(std::io::stdout(), "{}", report.text())?;
     if report.passed() { Ok(()) } else { bail!("{}", report.faults().join("\nError: ")) }
+}
+
+fn clean_up(folder: &Path, force: bool) -> anyhow::Result<()> {
+    let removed = pins::cleanup(folder, force)?;
+    let folder = folder.display();
+    if removed.folder {
+        writeln!(std::io::stdout(), "removed {removed} below {folder}")?;
+    } else {
+        writeln!(std::io::stdout(), "nothing is pinned below {folder}")?;
+    }
+    Ok(())
 }
 
 /// There is one source of events: it can be asked for, and not be switched off.

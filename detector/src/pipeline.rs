@@ -56,7 +56,6 @@ pub async fn run(
 
     let engine = load_rules(&configuration.settings)?;
     let mut agent = Agent::start(configuration, engine)?;
-    let log_task = agent.kernel.spawn_log()?;
     let (ask, mut questions) = mpsc::channel(QUESTIONS);
     let web = agent.web_server(ask)?;
     let mut reload = Reload::new(read, &agent.configuration);
@@ -70,7 +69,7 @@ pub async fn run(
     let stop_at = Instant::now() + stop_after;
     let mut outcome = Ok(());
     // Records may be left in the ring that it does not wake us for any more.
-    let mut more = false;
+    let mut more = agent.ring.has_backlog();
     loop {
         let (look_at, snapshot_at) = (agent.losses.due(), agent.snapshots.due());
         let tell_at = agent.stages.throttle.due().map(Instant::from_std);
@@ -126,10 +125,14 @@ pub async fn run(
     service.stopping();
 
     // First no more records, then the last ones of them, then the lines.
-    let Agent { configuration, kernel, counters, mut ring, mut stages, .. } = agent;
+    let Agent { configuration, kernel, log_task, counters, mut ring, mut stages, .. } = agent;
     let missed = kernel.recursion_misses();
-    drop(kernel);
-    while stages.take(&mut ring)? > 0 {}
+    kernel.set_told(&counters);
+    // Pinned hooks go on, and what they send from now on is for the next agent; it must not begin before we have ended.
+    let pinned = kernel.outlives_us().then_some(kernel);
+    if pinned.is_none() {
+        while stages.take(&mut ring)? > 0 {}
+    }
     while stages.enricher.waiting() > 0 {
         let event = stages.enricher.next().await;
         stages.judge(&event)?;
@@ -138,7 +141,8 @@ pub async fn run(
     stages.flush()?;
     let late = stages.outputs.flush(configuration.settings.outputs.timeout).dropped;
     if late > 0 {
-        error!("{late} alerts were not delivered within output_timeout, and are lost");
+        let end = if pinned.is_some() { "wait for the next agent" } else { "are lost" };
+        error!("{late} alerts were not delivered within output_timeout, and {end}");
     }
     if let Some(task) = log_task {
         task.abort();

@@ -4,6 +4,7 @@
 //! The hooks are armed anew, beside those of a running agent: what is proven is the kernel, the object and the
 //! offsets, without a word in the agent's own stream.
 
+mod keeper;
 mod sandbox;
 mod tiny_program;
 mod verdict;
@@ -14,6 +15,7 @@ use std::{
 };
 
 use detector_common::settings::{FilterTerm, Settings as KernelSettings, predicate};
+pub use keeper::{Keeper, keep};
 pub use sandbox::{Ran, Sandbox, play_in_sandbox};
 pub use verdict::{Report, VerdictCheck};
 
@@ -57,21 +59,21 @@ pub fn run(btf: &BtfChoice) -> Result<Report, SelftestError> {
 
 async fn prove(btf: &BtfChoice) -> Result<Report, SelftestError> {
     let begin = Instant::now();
-    let options = LoadOptions { settings: only_container_overlays(), kernel_log: false };
+    let options = LoadOptions { settings: only_container_overlays(), kernel_log: false, pins: None };
     let mut kernel = Kernel::arm(&Host::look()?.with_btf(btf), &options)?;
     let counters = kernel.take_counters()?;
-    let mut ring = RingReader::new(kernel.take_ring()?)?;
+    let mut ring = kernel.take_reader()?;
     let arming = begin.elapsed();
 
     let begin = Instant::now();
     let sandbox = Sandbox::start()?;
     // Its namespace may have the number that another test's had, of which records are here.
-    while ring.drain(BATCH, |_| ()) == BATCH {}
+    while ring.drain(BATCH, |_, _| ()) == BATCH {}
     let ran = sandbox.run()?;
     let mut report = Report::expecting(&ran, [true; 3]);
     let clock = Host::boot_clock();
     let take = |ring: &mut RingReader, report: &mut Report| {
-        while ring.drain(BATCH, |record| match decode(record, clock, 0) {
+        while ring.drain(BATCH, |record, _| match decode(record, clock, 0) {
             Ok(event) => report.take(&event),
             Err(error) => report.undecodable.push(error.to_string()),
         }) == BATCH

@@ -5,6 +5,8 @@ mod keys;
 mod observation;
 mod other_keys;
 mod outputs;
+mod pins;
+mod privileges;
 mod reader;
 mod schema;
 mod values;
@@ -12,6 +14,7 @@ mod values;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use observation::{LossSettings, MetricsSettings};
+pub use pins::PinSettings;
 pub use reader::{SettingError, Settled, settle};
 pub use schema::config_schema;
 
@@ -19,6 +22,7 @@ use crate::{
     format::{JsonOptions, TimeFormat},
     kernel::btf::BtfChoice,
     output::OutputSettings,
+    privileges::Restrictions,
     rules::RuleChoice,
     telemetry::{logging::LogSettings, web::WebSettings},
     throttle::ThrottleSettings,
@@ -55,6 +59,10 @@ pub struct Settings {
     pub kernel_log: bool,
     /// Where the kernel's types are described, when not by the kernel.
     pub btf: BtfChoice,
+    /// Whether hooks outlive the agent.
+    pub pins: PinSettings,
+    /// Which rights are given up once the hooks are armed; see [`Settings::restrictions`].
+    pub privileges: Restrictions,
     /// Time between two self-tests; zero = only at the start.
     pub selftest_interval: Duration,
     /// Records are written to this file, for `detector replay`.
@@ -78,6 +86,8 @@ impl Default for Settings {
             throttle: ThrottleSettings::default(),
             kernel_log: false,
             btf: BtfChoice::default(),
+            pins: PinSettings::default(),
+            privileges: Restrictions::default(),
             selftest_interval: Duration::from_secs(600),
             record_to: None,
         }

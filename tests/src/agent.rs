@@ -248,6 +248,17 @@ impl Agent {
         self.stop_by(Signal::SIGTERM);
     }
 
+    /// Ends the agent with SIGKILL, as the kernel does when memory is short: it can say no last word.
+    #[track_caller]
+    pub fn kill(&self) {
+        let Some(Running { mut child, reader }) = locked(&self.running).take() else {
+            panic!("the agent has ended already\n{}", self.seen.report());
+        };
+        let ended = child.kill().and_then(|()| child.wait());
+        assert!(ended.is_ok(), "cannot kill the agent: {ended:?}");
+        let _ = reader.join();
+    }
+
     /// The alerts about `marker` so far; final once the agent has been stopped.
     #[must_use]
     pub fn alerts_about(&self, marker: &str) -> Vec<Alert> {

@@ -3,9 +3,13 @@
 //! Layout source: `include/uapi/linux/bpf.h`, `union bpf_attr`. The kernel takes what is missing at the end as zero.
 
 use std::{
-    ffi::CStr,
+    ffi::{CStr, CString},
     io,
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
+    os::{
+        fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::Path,
 };
 
 use super::instruction::Instruction;
@@ -14,6 +18,8 @@ const MAP_CREATE: u32 = 0;
 const MAP_LOOKUP_ELEM: u32 = 1;
 const MAP_UPDATE_ELEM: u32 = 2;
 const PROG_LOAD: u32 = 5;
+const OBJ_PIN: u32 = 6;
+const OBJ_GET: u32 = 7;
 const RAW_TRACEPOINT_OPEN: u32 = 17;
 const BTF_LOAD: u32 = 18;
 const MAP_FREEZE: u32 = 22;
@@ -94,6 +100,13 @@ struct OpenAttributes {
     padding: u32,
 }
 
+#[repr(C)]
+struct PinAttributes {
+    path: u64,
+    descriptor: u32,
+    flags: u32,
+}
+
 /// The kinds of programs, and what the kernel calls them.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ProgramKind {
@@ -146,6 +159,34 @@ pub(super) fn set_first(map: &OwnedFd, value: &[u8]) -> io::Result<()> {
 /// Forbids that user space changes a map; the verifier then takes its values for constants.
 pub(super) fn freeze(map: &OwnedFd) -> io::Result<()> {
     call(MAP_FREEZE, &FreezeAttributes { map: number(map) }).map(drop)
+}
+
+/// Reads the first element of an array; `value` has the size of one.
+pub(super) fn get_first(map: &OwnedFd, value: &mut [u8]) -> io::Result<()> {
+    let index = 0_u32;
+    let attributes = ElementAttributes {
+        map: number(map),
+        padding: 0,
+        key: &raw const index as u64,
+        value: value.as_mut_ptr() as u64,
+        flags: 0,
+    };
+    call(MAP_LOOKUP_ELEM, &attributes).map(drop)
+}
+
+/// Gives a map, a program or the link of an attached program a name in a bpffs, which holds it when all its
+/// descriptors are closed.
+pub(super) fn pin(object: &OwnedFd, path: &Path) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let attributes = PinAttributes { path: path.as_ptr() as u64, descriptor: number(object), flags: 0 };
+    call(OBJ_PIN, &attributes).map(drop)
+}
+
+/// Opens what has this name.
+pub(super) fn open_pinned(path: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let attributes = PinAttributes { path: path.as_ptr() as u64, descriptor: 0, flags: 0 };
+    descriptor(call(OBJ_GET, &attributes)?)
 }
 
 /// The element of an array of `u64`.

@@ -1,17 +1,36 @@
 //! The kernel side's counters: what was sent, what was lost, and why.
 
-use aya::maps::{MapData, PerCpuArray};
+use std::{os::fd::OwnedFd, sync::Arc};
+
+use aya::maps::{Map, MapData, PerCpuArray};
 use detector_common::counters::Counter;
+
+use super::{KernelError, RecursionMisses, journal::Journal, load};
+
+/// Words of a journal's counts: from here on what the kernel kept from the copies of the program.
+const RECURSION: usize = 32;
+
+/// The counts as the kernel side has them, since its maps were made.
+type Sums = [u64; Counter::ALL.len()];
 
 /// Reads the per-CPU counters.
 pub struct Counters {
-    map: PerCpuArray<MapData, u64>,
+    map: CounterMap,
+    /// What an earlier agent has told of the same counters; does not count again.
+    told: Sums,
+    /// What was counted before by hooks that are no more, and was told by nobody.
+    untold: Sums,
+    /// Where is remembered what was told.
+    journal: Option<Arc<Journal>>,
 }
+
+/// The map alone.
+pub(super) struct CounterMap(PerCpuArray<MapData, u64>);
 
 /// Sums over all CPUs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Loss {
-    sums: [u64; Counter::ALL.len()],
+    sums: Sums,
 }
 
 impl Loss {
@@ -36,22 +55,59 @@ impl Loss {
     }
 }
 
+/// Takes over a map.
+pub(super) fn open(map: OwnedFd) -> Result<CounterMap, KernelError> {
+    let bad = |error: &dyn std::error::Error| KernelError::BadObject(load::with_causes(error));
+    let map = MapData::from_fd(map).map_err(|error| bad(&error))?;
+    PerCpuArray::try_from(Map::PerCpuArray(map)).map(CounterMap).map_err(|error| bad(&error))
+}
+
+impl CounterMap {
+    /// A slot that cannot be read counts as 0.
+    pub(super) fn sums(&self) -> Sums {
+        Counter::ALL.map(|counter| self.0.get(&(counter as u32), 0).map_or(0, |values| values.iter().sum()))
+    }
+}
+
 impl Counters {
-    /// Takes over the map.
-    #[must_use]
-    pub const fn new(map: PerCpuArray<MapData, u64>) -> Self {
-        Self { map }
+    /// Reads this map. `journal` belongs to hooks that stay when the agent ends.
+    pub(super) fn new(map: CounterMap, untold: Sums, journal: Option<Arc<Journal>>) -> Self {
+        let before = journal.as_ref().map(|journal| journal.told());
+        let told = std::array::from_fn(|index| before.map_or(0, |before| before[index]));
+        Self { map, told, untold, journal }
     }
 
-    /// The sums now; a slot that cannot be read counts as 0.
+    /// Whether they can be read with the rights that the process has now.
+    #[must_use]
+    pub fn can_be_read(&self) -> bool {
+        self.map.0.get(&0, 0).is_ok()
+    }
+
+    /// The sums now.
     #[must_use]
     pub fn read(&self) -> Loss {
-        let mut loss = Loss::default();
-        for counter in Counter::ALL {
-            if let Ok(values) = self.map.get(&(counter as u32), 0) {
-                loss.sums[counter as usize] = values.iter().sum();
-            }
+        let mut sums = self.map.sums();
+        for ((sum, told), untold) in sums.iter_mut().zip(self.told).zip(self.untold) {
+            *sum = sum.saturating_sub(told) + untold;
         }
-        loss
+        Loss { sums }
     }
+
+    /// All of this has been told: an agent that takes the hooks over says nothing of it. `missed` as the kernel has it.
+    pub(super) fn set_told(&self, missed: Option<RecursionMisses>) {
+        let Some(journal) = &self.journal else { return };
+        let mut told = [0; RECURSION + 2];
+        told[..Counter::ALL.len()].copy_from_slice(&self.map.sums());
+        if let Some(missed) = missed {
+            told[RECURSION] = missed.first;
+            told[RECURSION + 1] = missed.second.unwrap_or(0);
+        }
+        journal.set_told(&told);
+    }
+}
+
+/// What an earlier agent has told of the same programs.
+pub(super) fn recursion_told(journal: &Journal) -> RecursionMisses {
+    let told = journal.told();
+    RecursionMisses { first: told[RECURSION], second: Some(told[RECURSION + 1]) }
 }

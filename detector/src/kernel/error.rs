@@ -1,6 +1,6 @@
 //! Why the hooks cannot be armed, in words that name the cause and the remedy. A verifier log is never all there is.
 
-use super::{btf::BtfError, offsets::OffsetsError};
+use super::{btf::BtfError, offsets::OffsetsError, pins::PinError};
 
 /// A start that failed.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,9 @@ pub enum KernelError {
     /// A struct lacks what the hooks need.
     #[error(transparent)]
     Offsets(#[from] OffsetsError),
+    /// The hooks cannot be kept beyond the agent's end.
+    #[error(transparent)]
+    Pins(#[from] PinError),
     /// A file of the host that must be read.
     #[error("cannot read {path}: {source}; {remedy}")]
     HostFile {

@@ -1,12 +1,8 @@
 //! Loads the eBPF object for this kernel and arms its hooks.
 
-use std::{
-    collections::HashMap,
-    fs, io,
-    os::fd::{AsRawFd as _, OwnedFd},
-};
+use std::{collections::HashMap, fs, io, os::fd::OwnedFd, path::PathBuf};
 
-use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Map, MapData, RingBuf};
 use aya_log::EbpfLogger;
 use detector_common::{
     kernel_offsets::{ABSENT, KernelOffsets},
@@ -20,12 +16,16 @@ use tokio::{
 use zerocopy::IntoBytes as _;
 
 use super::{
-    Counters, Host, KernelError, RecursionMisses,
+    Counters, Host, KernelError, RecursionMisses, RingReader,
     bpf_call::{self, ProgramKind},
     btf::Btf,
+    counters::{self, recursion_told},
+    fact_file::{self, fact},
+    handover::{Backlog, Handover},
     live_settings::LiveSettings,
     object::{LoadedObject, PreemptionSwitch},
     offsets,
+    pins::Stamp,
     preemption::{self, TracepointPrograms},
 };
 
@@ -54,18 +54,25 @@ pub struct LoadOptions {
     pub settings: Settings,
     /// Whether the kernel side's debug log is wanted.
     pub kernel_log: bool,
+    /// The folder in which hooks are pinned, and found by the next agent; `None`: they end with this one.
+    pub pins: Option<PathBuf>,
 }
 
-/// The armed hooks; dropping it detaches them.
+/// The armed hooks; dropping it detaches them, unless they are pinned.
 pub struct Kernel {
     object: LoadedObject,
     settings: LiveSettings,
     /// First and second program.
     programs: Vec<Attached>,
     log: bool,
+    handover: Option<Handover>,
+    backlog: Backlog,
+    /// What an earlier agent has told of these programs.
+    recursion_told: RecursionMisses,
 }
 
 struct Attached {
+    name: &'static str,
     program: OwnedFd,
     /// Closing it detaches the program.
     _link: OwnedFd,
@@ -107,27 +114,59 @@ impl Kernel {
         if !needs.second {
             sizes.push(("MARKS", 1));
         }
-        let object = LoadedObject::new(OBJECT, globals, &sizes)?;
+        let typed = btf.typedef_id(TRACEPOINT_TYPE).map(ProgramKind::TypedTracepoint);
+        let begun = options.pins.as_ref().map(|folder| {
+            let making = format!("{sizes:?} {typed:?} {:?}", needs.switch);
+            let globals = [offsets.as_bytes(), &second, &log_level];
+            Handover::begin(folder, Stamp::of([OBJECT, making.as_bytes()].into_iter().chain(globals)))
+        });
+        let handover = begun.transpose()?;
+        let present = handover.as_ref().map(Handover::maps).transpose()?.unwrap_or_default();
+        let object = LoadedObject::new(OBJECT, globals, &sizes, present)?;
+        if let Some(handover) = &handover {
+            handover.keep_maps(object.maps())?;
+        }
         let settings =
             LiveSettings::map(object.map(SETTINGS)?).map_err(|error| map_failed(SETTINGS, &error))?;
         settings.set(&options.settings);
 
-        let mut kernel = Self { object, settings, programs: Vec::new(), log: options.kernel_log };
-        let typed = btf.typedef_id(TRACEPOINT_TYPE).map(ProgramKind::TypedTracepoint);
-        let Some(typed) = typed else {
-            kernel.attach(UNTYPED, ProgramKind::RawTracepoint, None, host)?;
-            return Ok(kernel);
+        let mut kernel = Self {
+            object,
+            settings,
+            programs: Vec::new(),
+            log: options.kernel_log,
+            recursion_told: handover
+                .as_ref()
+                .map_or_else(RecursionMisses::none, |handover| recursion_told(handover.journal())),
+            handover,
+            backlog: Backlog::default(),
         };
-        match kernel.attach(FIRST, typed, needs.switch, host) {
-            Ok(()) if needs.second => kernel.attach(SECOND, typed, needs.switch, host)?,
-            Ok(()) => {}
+        kernel.attach_all(typed, &needs, host)?;
+        let hooks: Vec<&str> = kernel.programs.iter().map(|attached| attached.name).collect();
+        if let Some(handover) = &mut kernel.handover {
+            kernel.backlog = handover.finish(&hooks)?;
+        }
+        Ok(kernel)
+    }
+
+    fn attach_all(
+        &mut self,
+        typed: Option<ProgramKind>,
+        needs: &Needs,
+        host: &Host,
+    ) -> Result<(), KernelError> {
+        let Some(typed) = typed else {
+            return self.attach(UNTYPED, ProgramKind::RawTracepoint, None, host);
+        };
+        match self.attach(FIRST, typed, needs.switch, host) {
+            Ok(()) if needs.second => self.attach(SECOND, typed, needs.switch, host),
+            Ok(()) => Ok(()),
             // The kernel itself may have no BTF while a file describes it: slower, and the same records.
             Err(error) => {
                 debug!("no typed tracepoint program here: {error}");
-                kernel.attach(UNTYPED, ProgramKind::RawTracepoint, None, host)?;
+                self.attach(UNTYPED, ProgramKind::RawTracepoint, None, host)
             }
         }
-        Ok(kernel)
     }
 
     fn attach(
@@ -137,13 +176,22 @@ impl Kernel {
         switch: Option<PreemptionSwitch>,
         host: &Host,
     ) -> Result<(), KernelError> {
+        if let Some(handover) = &self.handover
+            && let Some((program, link)) = handover.hook(name)?
+        {
+            self.programs.push(Attached { name, program, _link: link });
+            return Ok(());
+        }
         let program =
             self.object.load(name, kind, switch).map_err(|(error, log)| refused(name, &error, &log, host))?;
         let tracepoint = matches!(kind, ProgramKind::RawTracepoint).then_some(TRACEPOINT);
         let link = bpf_call::open_raw_tracepoint(&program, tracepoint).map_err(|error| {
             KernelError::Attach { tracepoint: "sched_process_exec", reason: error.to_string() }
         })?;
-        self.programs.push(Attached { program, _link: link });
+        if let Some(handover) = &self.handover {
+            handover.keep_hook(name, &program, &link)?;
+        }
+        self.programs.push(Attached { name, program, _link: link });
         Ok(())
     }
 
@@ -152,25 +200,43 @@ impl Kernel {
         self.settings.set(settings);
     }
 
-    /// The ring buffer of records; can be taken once.
-    pub fn take_ring(&mut self) -> Result<RingBuf<MapData>, KernelError> {
-        let map = map_data(self.object.take_map("RECORDS")?)?;
-        RingBuf::try_from(Map::RingBuf(map)).map_err(|error| KernelError::BadObject(with_causes(&error)))
+    /// Whether the hooks stay armed when the agent ends.
+    #[must_use]
+    pub const fn outlives_us(&self) -> bool {
+        self.handover.is_some()
+    }
+
+    /// The reader of records, those first that an earlier agent left; can be taken once, inside the runtime.
+    pub fn take_reader(&mut self) -> Result<RingReader, KernelError> {
+        let ring = ring_of(self.object.take_map("RECORDS")?)?;
+        let journal = self.handover.as_ref().map(|handover| handover.journal().clone());
+        let untold = self.backlog.untold;
+        let backlog = std::mem::replace(&mut self.backlog, Backlog { untold, ..Backlog::default() });
+        RingReader::new(ring, journal, backlog)
     }
 
     /// The counters; can be taken once.
     pub fn take_counters(&mut self) -> Result<Counters, KernelError> {
-        let map = map_data(self.object.take_map("COUNTERS")?)?;
-        let map = PerCpuArray::try_from(Map::PerCpuArray(map))
-            .map_err(|error| KernelError::BadObject(with_causes(&error)))?;
-        Ok(Counters::new(map))
+        let map = counters::open(self.object.take_map("COUNTERS")?)?;
+        let journal = self.handover.as_ref().map(|handover| handover.journal().clone());
+        Ok(Counters::new(map, self.backlog.untold, journal))
+    }
+
+    /// What has been counted so far has been told: an agent that takes the hooks over does not tell it again.
+    pub fn set_told(&self, counters: &Counters) {
+        if self.handover.is_some() {
+            counters.set_told(self.counted_misses());
+        }
     }
 
     /// What the kernel kept from the copies of the program; `None` where it does not tell (before 5.12).
     #[must_use]
     pub fn recursion_misses(&self) -> Option<RecursionMisses> {
-        let missed =
-            |attached: &Attached| fact_of(&attached.program, "recursion_misses:")?.parse::<u64>().ok();
+        self.counted_misses().map(|missed| missed.since(self.recursion_told))
+    }
+
+    fn counted_misses(&self) -> Option<RecursionMisses> {
+        let missed = |attached: &Attached| fact_file::number(&attached.program, "recursion_misses:");
         let first = missed(self.programs.first()?)?;
         let second = self.programs.get(1).map(missed);
         match second {
@@ -185,8 +251,7 @@ impl Kernel {
     #[must_use]
     pub fn run_statistics(&self) -> Option<(u64, u64)> {
         let sum = |fact| -> u64 {
-            let facts = self.programs.iter().filter_map(|attached| fact_of(&attached.program, fact));
-            facts.filter_map(|number| number.parse::<u64>().ok()).sum()
+            self.programs.iter().filter_map(|attached| fact_file::number(&attached.program, fact)).sum()
         };
         let runs = sum("run_cnt:");
         (runs > 0).then(|| (runs, sum("run_time_ns:")))
@@ -199,7 +264,7 @@ impl Kernel {
             return Ok(None);
         }
         let first = self.programs.first().ok_or(KernelError::Missing(FIRST))?;
-        let id = fact_of(&first.program, "prog_id:").and_then(|id| id.parse().ok()).unwrap_or(0);
+        let id = fact(&first.program, "prog_id:").and_then(|id| id.parse().ok()).unwrap_or(0);
         let logger =
             EbpfLogger::init_from_id(id).map_err(|error| KernelError::BadObject(with_causes(&error)))?;
         // SAFETY: the descriptor belongs to the map inside, which lives as long as the AsyncFd and is never replaced.
@@ -229,14 +294,9 @@ impl Needs {
     }
 }
 
-fn map_data(map: OwnedFd) -> Result<MapData, KernelError> {
-    MapData::from_fd(map).map_err(|error| KernelError::BadObject(with_causes(&error)))
-}
-
-/// What the kernel says about a program under this name.
-fn fact_of(program: &OwnedFd, name: &str) -> Option<String> {
-    let facts = fs::read_to_string(format!("/proc/self/fdinfo/{}", program.as_raw_fd())).ok()?;
-    facts.lines().find_map(|line| line.strip_prefix(name)).map(|fact| fact.trim().to_owned())
+pub(super) fn ring_of(map: OwnedFd) -> Result<RingBuf<MapData>, KernelError> {
+    let map = MapData::from_fd(map).map_err(|error| KernelError::BadObject(with_causes(&error)))?;
+    RingBuf::try_from(Map::RingBuf(map)).map_err(|error| KernelError::BadObject(with_causes(&error)))
 }
 
 /// Whether `/sys/kernel/security/lockdown` has `[confidentiality]`.

@@ -17,6 +17,7 @@ use super::{
         raise_locked_memory_limit, set_first, short_name,
     },
     instruction::{CALL, Instruction, KERNEL_FUNCTION, MOV_IMMEDIATE, instruction},
+    pins::pin_name,
 };
 
 /// `BPF_F_RDONLY_PROG` and `BPF_F_MMAPABLE`
@@ -45,11 +46,13 @@ pub(super) struct LoadedObject {
 }
 
 impl LoadedObject {
-    /// Reads the object, sets its globals and makes its maps. `sizes` are numbers of elements other than the object's.
+    /// Reads the object, sets its globals and makes its maps. `sizes` are numbers of elements other than the object's;
+    /// `present` are maps of the same making, by their names as pins, that are used instead of new ones.
     pub(super) fn new(
         bytes: &[u8],
         globals: HashMap<&str, (&[u8], bool)>,
         sizes: &[(&str, u32)],
+        mut present: HashMap<String, OwnedFd>,
     ) -> Result<Self, KernelError> {
         let mut object = Object::parse(bytes).map_err(bad)?;
         object.patch_map_data(globals).map_err(bad)?;
@@ -65,13 +68,19 @@ impl LoadedObject {
         let described: Vec<(String, Map)> = object.maps.drain().collect();
         for (name, map) in &described {
             let size = sizes.iter().find(|(of, _)| of == name).map_or(map.max_entries(), |(_, size)| *size);
-            maps.insert(name.clone(), make(name, map, size)?);
+            let map = present.remove(&pin_name(name)).map_or_else(|| make(name, map, size), Ok)?;
+            maps.insert(name.clone(), map);
         }
         let text: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
         let known = described.iter().map(|(name, map)| (name.as_str(), maps[name].as_raw_fd(), map));
         object.relocate_maps(known, &text).map_err(bad)?;
         object.relocate_calls(&text).map_err(bad)?;
         Ok(Self { object, maps, types })
+    }
+
+    /// All maps, by name.
+    pub(super) const fn maps(&self) -> &HashMap<String, OwnedFd> {
+        &self.maps
     }
 
     /// The descriptor of a map.

@@ -15,6 +15,17 @@ pub struct RecursionMisses {
 }
 
 impl RecursionMisses {
+    /// Nothing was missed.
+    pub(super) const fn none() -> Self {
+        Self { first: 0, second: None }
+    }
+
+    /// What has come to those that were counted before.
+    pub(super) fn since(self, before: Self) -> Self {
+        let second = self.second.map(|second| second.saturating_sub(before.second.unwrap_or(0)));
+        Self { first: self.first.saturating_sub(before.first), second }
+    }
+
     /// Execs that no copy has seen, at most. `duplicates`: records of the second copy whose exec the first had sent, too.
     ///
     /// Both copies missed such an exec, and it is none of those that only the second has sent.

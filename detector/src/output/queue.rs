@@ -313,7 +313,9 @@ impl Queue {
             state = self.end.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         let left = state.lines.len() as u64 + u64::from(state.busy);
-        state.lines.clear();
+        for entry in state.lines.drain(..) {
+            entry.line.give_up();
+        }
         state.busy = false;
         state.abandoned = true;
         state.counters.dropped_timeout += left;

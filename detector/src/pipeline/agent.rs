@@ -7,7 +7,7 @@ use std::{
 
 use detector_common::counters::Counter;
 use log::{error, info, warn};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 
 use super::{
     Configuration, PipelineError, figures, kernel_settings,
@@ -22,7 +22,9 @@ use crate::{
     alert::Priority,
     format::InternalAlert,
     kernel::{Counters, Host, Kernel, LoadOptions, Loss, RingReader},
+    privileges::give_up,
     rules::Engine,
+    selftest::Keeper,
     settings::Settings,
     telemetry::{
         SelftestHealth, logging,
@@ -38,6 +40,8 @@ pub(super) struct Agent {
     pub(super) configuration: Configuration,
     pub(super) host: Host,
     pub(super) kernel: Kernel,
+    /// Forwards the kernel side's debug log.
+    pub(super) log_task: Option<JoinHandle<()>>,
     pub(super) counters: Counters,
     pub(super) ring: RingReader,
     pub(super) stages: Stages,
@@ -56,13 +60,24 @@ impl Agent {
     pub(super) fn start(configuration: Configuration, engine: Engine) -> Result<Self, PipelineError> {
         let settings = &configuration.settings;
         let host = Host::look()?.with_btf(&settings.btf);
-        let options =
-            LoadOptions { settings: kernel_settings(engine.filter()), kernel_log: settings.kernel_log };
+        let options = LoadOptions {
+            settings: kernel_settings(engine.filter()),
+            kernel_log: settings.kernel_log,
+            pins: settings.pins.enabled.then(|| settings.pins.folder.clone()),
+        };
         let mut kernel = Kernel::arm(&host, &options)?;
         let counters = kernel.take_counters()?;
-        let ring = RingReader::new(kernel.take_ring()?)?;
+        let ring = kernel.take_reader()?;
+        // It asks for rights that go now.
+        let log_task = kernel.spawn_log()?;
+        let restrictions = settings.restrictions();
+        let keeper = restrictions.keeps_from_mounting().then(Keeper::start);
+        let keeper = keeper.transpose().map_err(PipelineError::Keeper)?.map(Arc::new);
+        // Before any other thread is started: those have the rights of the one that starts them.
+        let given_up = give_up(&restrictions, || counters.can_be_read())?;
+        info!("rights: {given_up}");
         let health = Arc::<SelftestHealth>::default();
-        let stages = Stages::new(settings, engine, Arc::clone(&health))?;
+        let stages = Stages::new(settings, engine, Arc::clone(&health), keeper)?;
         let now = now_ns();
         Ok(Self {
             losses: LossWatch::new(settings.losses.clone(), Instant::now()),
@@ -70,6 +85,7 @@ impl Agent {
             configuration,
             host,
             kernel,
+            log_task,
             counters,
             ring,
             stages,
@@ -160,7 +176,9 @@ impl Agent {
         let ring_full = counters.of(Counter::RingFull);
         let counted =
             Counted { sent: counters.of(Counter::Sent), ring_full, other: all.saturating_sub(ring_full) };
-        let Some(news) = self.losses.look(Instant::now(), counted) else { return Ok(()) };
+        let news = self.losses.look(Instant::now(), counted);
+        self.kernel.set_told(&self.counters);
+        let Some(news) = news else { return Ok(()) };
         let settings = self.losses.settings();
         let alert = loss_watch::alert(&news, now_ns());
         if settings.log {
@@ -205,6 +223,8 @@ impl Agent {
 fn needing_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
     let changed = [
         ("kernel_log", old.kernel_log != new.kernel_log),
+        ("pin", old.pins != new.pins),
+        ("privileges", old.privileges != new.privileges),
         ("record_to", old.record_to != new.record_to),
         ("webserver", old.webserver != new.webserver),
     ];

@@ -3,8 +3,8 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    kernel::KernelError, output::StartError, recording::RecordingError, rules::RulesError,
-    telemetry::web::WebError,
+    kernel::KernelError, output::StartError, privileges::PrivilegeError, recording::RecordingError,
+    rules::RulesError, telemetry::web::WebError,
 };
 
 /// Why the agent cannot run, or had to stop.
@@ -13,6 +13,12 @@ pub enum PipelineError {
     /// The kernel side.
     #[error(transparent)]
     Kernel(#[from] KernelError),
+    /// Rights that are not needed.
+    #[error(transparent)]
+    Privileges(#[from] PrivilegeError),
+    /// The process for the self-test.
+    #[error("cannot start the process that keeps the rights of the self-test: {0}; is /proc mounted?")]
+    Keeper(#[source] io::Error),
     /// The rules.
     #[error(transparent)]
     Rules(#[from] RulesError),

@@ -24,7 +24,7 @@ use crate::{
     event::{ExecEvent, Origin, time},
     format::InternalAlert,
     rules::KernelFilter,
-    selftest::{Ran, Report, Sandbox, SelftestError},
+    selftest::{Keeper, Ran, Report, Sandbox, SelftestError},
     telemetry::{SelftestHealth, SelftestState},
 };
 
@@ -52,6 +52,8 @@ pub(super) struct LiveTest {
     /// Overlay was not known to the kernel when a test was due: the first file of one that is seen brings it forward.
     waits_for_overlay: bool,
     running: Option<Running>,
+    /// Who has the rights that it takes, when the agent has given them up.
+    keeper: Option<Arc<Keeper>>,
 }
 
 /// A test under way.
@@ -90,9 +92,14 @@ pub(super) enum Moment {
 
 impl LiveTest {
     /// The first test is due at once.
-    pub(super) fn new(interval: Duration, filter: &KernelFilter, health: Arc<SelftestHealth>) -> Self {
+    pub(super) fn new(
+        interval: Duration,
+        filter: &KernelFilter,
+        health: Arc<SelftestHealth>,
+        keeper: Option<Arc<Keeper>>,
+    ) -> Self {
         let terms = filter.terms.clone();
-        Self { health, terms, interval, due: Instant::now(), waits_for_overlay: false, running: None }
+        Self { health, terms, interval, due: Instant::now(), waits_for_overlay: false, running: None, keeper }
     }
 
     /// The hooks have another filter, or tests are wanted more or less often. One that is under way is forgotten: it was
@@ -223,8 +230,9 @@ impl LiveTest {
             return self.plan_next();
         }
         let (tell, news) = unbounded_channel();
+        let keeper = self.keeper.clone();
         let started = thread::Builder::new().name("selftest".to_owned()).spawn(move || {
-            let ended = Sandbox::start().and_then(|sandbox| {
+            let ended = Sandbox::start_by(keeper).and_then(|sandbox| {
                 let (known, told) = mpsc::channel();
                 // When nobody listens any more the agent is about to end.
                 let _ = tell.send(News::Apart(sandbox.mount_namespace(), known));
@@ -319,7 +327,7 @@ mod tests {
 
     /// A test under way of which all files have run; the records are process id and origin.
     fn over(wanted: [bool; 3], seen: &[(u32, Origin)]) -> LiveTest {
-        let mut test = LiveTest::new(Duration::from_secs(60), &filter(&[(0, 0)]), Arc::default());
+        let mut test = LiveTest::new(Duration::from_secs(60), &filter(&[(0, 0)]), Arc::default(), None);
         let (_, news) = unbounded_channel();
         test.running = Some(Running {
             apart: None,
@@ -388,7 +396,7 @@ mod tests {
 
     #[test]
     fn the_first_file_of_an_overlay_brings_a_test_forward_that_waits_for_it() {
-        let mut test = LiveTest::new(Duration::from_secs(60), &filter(&[(0, 0)]), Arc::default());
+        let mut test = LiveTest::new(Duration::from_secs(60), &filter(&[(0, 0)]), Arc::default(), None);
         test.plan_next();
         let later = test.due;
         assert!(!test.takes(&example::exec()) && test.due == later, "nothing waits");

@@ -1,6 +1,6 @@
 //! The stages behind the ring, in the order in which an event passes them.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{any::Any, collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
 
 use detector_common::counters::Counter;
 use log::{info, warn};
@@ -13,9 +13,10 @@ use crate::{
     enrich::{EnrichConfig, Enricher},
     event::{BootClock, ExecEvent},
     format::InternalAlert,
-    kernel::{Host, Loss, RecursionMisses, RingReader},
+    kernel::{Host, Loss, Receipt, RecursionMisses, RingReader},
     output::{Line, OutputCounters, Outputs},
     rules::Engine,
+    selftest::Keeper,
     settings::Settings,
     telemetry::SelftestHealth,
     throttle::{Summary, Throttle},
@@ -31,6 +32,8 @@ pub(super) struct Stages {
     pub(super) enricher: Enricher,
     records: RecordKeeper,
     pub(super) throttle: Throttle,
+    /// Of events that are on their way, by number.
+    receipts: HashMap<u64, Receipt>,
     pub(super) outputs: Outputs,
     pub(super) selftest: LiveTest,
 }
@@ -40,18 +43,20 @@ impl Stages {
         settings: &Settings,
         engine: Engine,
         health: Arc<SelftestHealth>,
+        keeper: Option<Arc<Keeper>>,
     ) -> Result<Self, PipelineError> {
         let config = EnrichConfig::below(&host_root());
         let mut enricher = Enricher::new(config).map_err(PipelineError::Enricher)?;
         enricher.want_ancestors(engine.reads_ancestors(), engine.reads_ancestor_environments());
         enricher.want_examination(engine.filter().examination, engine.filter().interpreters);
         Ok(Self {
-            selftest: LiveTest::new(settings.selftest_interval, engine.filter(), health),
+            selftest: LiveTest::new(settings.selftest_interval, engine.filter(), health, keeper),
             clock: Host::boot_clock(),
             judge: Judge::new(settings, engine),
             enricher,
             records: RecordKeeper::new(settings.record_to.as_deref())?,
             throttle: Throttle::new(settings.throttle.clone()),
+            receipts: HashMap::new(),
             outputs: Outputs::start(&settings.outputs)?,
         })
     }
@@ -61,15 +66,15 @@ impl Stages {
         // Measured anew for each batch: the time of day can be set while the agent runs.
         self.clock = self.clock.updated(Host::boot_clock());
         let mut outcome = Ok(());
-        let taken = ring.drain(BATCH, |record| {
+        let taken = ring.drain(BATCH, |record, receipt| {
             if outcome.is_ok() {
-                outcome = self.record(record);
+                outcome = self.record(record, receipt);
             }
         });
         outcome.map(|()| taken)
     }
 
-    fn record(&mut self, record: &[u8]) -> Result<(), PipelineError> {
+    fn record(&mut self, record: &[u8], receipt: Option<Receipt>) -> Result<(), PipelineError> {
         let Some(event) = self.judge.event(record, self.clock) else {
             return Ok(());
         };
@@ -77,6 +82,9 @@ impl Stages {
             return Ok(());
         }
         self.records.hold(event.number, self.clock, record);
+        if let Some(receipt) = receipt {
+            self.receipts.insert(event.number, receipt);
+        }
         match self.enricher.offer(event) {
             Some(event) => self.judge(&event),
             None => Ok(()),
@@ -86,9 +94,16 @@ impl Stages {
     /// The rest of the way, for an event that has all that could be found out about it.
     pub(super) fn judge(&mut self, event: &ExecEvent) -> Result<(), PipelineError> {
         self.records.release(event)?;
+        // Until every output has every line of it.
+        let receipt = self.receipts.remove(&event.number);
+        let receipt = receipt.map(|receipt| -> Arc<dyn Any + Send + Sync> { Arc::new(receipt) });
         for alert in self.judge.alerts(event) {
             if self.passes(&alert, event) {
-                self.send(self.judge.line(&alert, event));
+                let line = self.judge.line(&alert, event);
+                self.send(match &receipt {
+                    Some(receipt) => line.with(Arc::clone(receipt)),
+                    None => line,
+                });
             }
         }
         Ok(())

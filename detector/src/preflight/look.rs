@@ -73,7 +73,7 @@ impl Facts {
 
 /// Arms the agent's own hook with a filter that lets nothing pass.
 fn arm(btf: &BtfChoice) -> Result<(), String> {
-    let options = LoadOptions { settings: KernelSettings::default(), kernel_log: false };
+    let options = LoadOptions { settings: KernelSettings::default(), kernel_log: false, pins: None };
     Host::look()
         .and_then(|host| Kernel::arm(&host.with_btf(btf), &options))
         .map(drop)

@@ -8,10 +8,11 @@
 
 use std::{
     fs::{self, OpenOptions, Permissions},
-    io::{self, BufRead as _, BufReader, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, PipeReader, PipeWriter, Read as _, Write as _},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, ExitCode, Stdio},
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
+    sync::Arc,
 };
 
 use nix::{
@@ -22,7 +23,7 @@ use nix::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{SelftestError, tiny_program};
+use super::{Keeper, SelftestError, tiny_program};
 use crate::exit_code;
 
 /// Folders one of which every root file system has; the private tmpfs covers it for the sandbox alone.
@@ -49,26 +50,51 @@ impl Ran {
 
 /// The other process, ready to run the files. Dropping it ends it.
 pub struct Sandbox {
-    child: Child,
-    answers: BufReader<ChildStdout>,
+    process: Process,
+    /// Its standard input; it goes on when that ends.
+    waits: Option<PipeWriter>,
+    answers: BufReader<PipeReader>,
+    errors: PipeReader,
+    ended: Option<ExitStatus>,
     mount_namespace: u32,
+}
+
+/// Whose child it is.
+enum Process {
+    Ours(Child),
+    Keepers(Arc<Keeper>),
+}
+
+/// The program of the other process.
+pub(super) fn command() -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("selftest-sandbox").env_clear();
+    command
 }
 
 impl Sandbox {
     /// Starts it, and waits until it lives apart.
     pub fn start() -> Result<Self, SelftestError> {
-        let mut child = Command::new("/proc/self/exe")
-            .arg("selftest-sandbox")
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(SelftestError::Start)?;
-        let answers = child.stdout.take().map(BufReader::new).ok_or_else(|| {
-            SelftestError::Start(io::Error::other("it was started without a standard output"))
-        })?;
-        let mut sandbox = Self { child, answers, mount_namespace: 0 };
+        Self::start_by(None)
+    }
+
+    /// The same by a keeper, where there is one: it has rights that this process may have given up.
+    pub fn start_by(keeper: Option<Arc<Keeper>>) -> Result<Self, SelftestError> {
+        let start = || -> io::Result<Self> {
+            let (stdin, waits) = io::pipe()?;
+            let (answers, stdout) = io::pipe()?;
+            let (errors, stderr) = io::pipe()?;
+            let process = match keeper {
+                Some(keeper) => {
+                    keeper.start_sandbox(&[stdin.into(), stdout.into(), stderr.into()])?;
+                    Process::Keepers(keeper)
+                }
+                None => Process::Ours(command().stdin(stdin).stdout(stdout).stderr(stderr).spawn()?),
+            };
+            let answers = BufReader::new(answers);
+            Ok(Self { process, waits: Some(waits), answers, errors, ended: None, mount_namespace: 0 })
+        };
+        let mut sandbox = start().map_err(SelftestError::Start)?;
         sandbox.mount_namespace = sandbox.answer()?;
         Ok(sandbox)
     }
@@ -82,7 +108,7 @@ impl Sandbox {
     /// Has the files run, and waits for their end.
     pub fn run(mut self) -> Result<Ran, SelftestError> {
         // Its standard input ends, and it goes on.
-        drop(self.child.stdin.take());
+        drop(self.waits.take());
         let pids = self.answer()?;
         Ok(Ran { mount_namespace: self.mount_namespace, pids })
     }
@@ -96,11 +122,9 @@ impl Sandbox {
                 SelftestError::Sandbox(format!("its answer cannot be understood: {error}"))
             });
         }
-        let status = self.child.wait().map_err(SelftestError::Start)?;
         let mut said = String::new();
-        if let Some(mut errors) = self.child.stderr.take() {
-            let _ = errors.read_to_string(&mut said);
-        }
+        let _ = self.errors.read_to_string(&mut said);
+        let status = self.wait().map_err(SelftestError::Start)?;
         if status.code() == Some(i32::from(exit_code::NOT_ALLOWED)) {
             return Err(SelftestError::NotAllowed(said.trim().to_owned()));
         }
@@ -111,10 +135,28 @@ impl Sandbox {
     }
 }
 
+impl Sandbox {
+    fn wait(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.ended {
+            return Ok(status);
+        }
+        let status = match &mut self.process {
+            Process::Ours(child) => child.wait(),
+            Process::Keepers(keeper) => keeper.wait(),
+        };
+        self.ended = status.as_ref().ok().copied();
+        status
+    }
+}
+
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // One that still waits for its start goes on when its standard input ends, and says to nobody what it did.
+        self.waits = None;
+        if let Process::Ours(child) = &mut self.process {
+            let _ = child.kill();
+        }
+        let _ = self.wait();
     }
 }
 

@@ -4,7 +4,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use log::LevelFilter;
 
-use super::{Settings, additions, keys, observation, other_keys::other_keys, outputs, values::Values};
+use super::{
+    Settings, additions, keys, observation, other_keys::other_keys, outputs, pins, privileges, values::Values,
+};
 use crate::{
     alert::Priority,
     config::{Kind, Tree},
@@ -143,6 +145,8 @@ fn settings(values: &mut Values<'_>) -> Settings {
             file: values.text("btf_file").map(PathBuf::from),
             folder: values.text("btf_dir").map(PathBuf::from),
         },
+        pins: pins::pins(values),
+        privileges: privileges::privileges(values),
         selftest_interval: values.duration("selftest.interval", Settings::default().selftest_interval),
         record_to: values.text("record_to").map(PathBuf::from),
         outputs: outputs::read(values),

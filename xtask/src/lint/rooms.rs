@@ -78,6 +78,7 @@ const ROOMS: &[Room] = &[
             "rules",
             "format",
             "output",
+            "privileges",
             "telemetry",
             "throttle",
         ]),
