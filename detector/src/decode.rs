@@ -3,11 +3,13 @@
 
 mod error;
 mod exec;
+mod glimpse;
 mod sections;
 mod stdio;
 
 pub use error::DecodeError;
 use exec::decode_exec;
+pub use glimpse::{Glimpse, glimpse};
 
 use detector_common::{
     ABI_VERSION,
@@ -19,17 +21,19 @@ use crate::event::{BootClock, ExecEvent};
 
 /// Decodes one record.
 pub fn decode(record: &[u8], clock: BootClock, number: u64) -> Result<ExecEvent, DecodeError> {
-    decode_reusing(ExecEvent::default(), record, clock, number)
+    let mut event = ExecEvent::default();
+    decode_into(&mut event, record, clock, number)?;
+    Ok(event)
 }
 
-/// Decodes one record into the memory of an event that is no longer needed: of records that are alike, the second one
-/// takes no new memory.
-pub fn decode_reusing(
-    spare: ExecEvent,
+/// Decodes one record into an event that is no longer needed: of records that are alike, the second one takes no new
+/// memory. Only what is known of the host stays. After an error the event is part old and part new.
+pub fn decode_into(
+    event: &mut ExecEvent,
     record: &[u8],
     clock: BootClock,
     number: u64,
-) -> Result<ExecEvent, DecodeError> {
+) -> Result<(), DecodeError> {
     let (header, _) = RecordHeader::read_from_prefix(record)
         .map_err(|_| DecodeError::TooShort { needed: size_of::<RecordHeader>(), found: record.len() })?;
     if header.abi != ABI_VERSION {
@@ -39,7 +43,7 @@ pub fn decode_reusing(
         return Err(DecodeError::WrongSize { stated: header.size, found: record.len() });
     }
     match RecordKind::from_number(header.kind) {
-        Some(RecordKind::Exec) => decode_exec(spare, record, clock, number),
+        Some(RecordKind::Exec) => decode_exec(event, record, clock, number),
         None => Err(DecodeError::UnknownKind { kind: header.kind }),
     }
 }

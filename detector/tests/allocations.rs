@@ -9,7 +9,7 @@ use std::{
     hint::black_box,
 };
 
-use detector::{decode::decode_reusing, event::ExecEvent, rules::RuleChoice};
+use detector::{decode::decode_into, event::ExecEvent, rules::RuleChoice};
 use detector_common::{
     exe_flags,
     record::exec::{Origin, SectionKind, known},
@@ -76,12 +76,16 @@ fn decoding_into_the_memory_of_an_event_that_is_alike_takes_no_memory() {
         .with(SectionKind::StdinPath, &leaf_first(&["dev", "null"]));
     record.fixed.known |= known::STDIO;
     let bytes = record.bytes();
-    let decoded = |spare| decode_reusing(spare, &bytes, CLOCK, 1).unwrap_or_else(|error| panic!("{error}"));
-    let first = decoded(ExecEvent::default());
+    let decode = |event: &mut ExecEvent| {
+        decode_into(event, &bytes, CLOCK, 1).unwrap_or_else(|error| panic!("{error}"));
+    };
+    let (mut reused, mut fresh) = (ExecEvent::default(), ExecEvent::default());
+    decode(&mut reused);
     let before = TAKEN.with(Cell::get);
-    let second = decoded(first);
+    decode(&mut reused);
     assert_eq!(TAKEN.with(Cell::get) - before, 0);
-    assert_eq!(second, decoded(ExecEvent::default()));
+    decode(&mut fresh);
+    assert_eq!(reused, fresh);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod synthetic;
 use std::sync::LazyLock;
 
 use detector::{
+    decode::glimpse,
     event::{self, ExecEvent},
     rules::{
         Catalog, Engine, KernelFilter, RuleChoice,
@@ -125,7 +126,7 @@ impl Situation {
     }
 
     /// What `capture::exec` would send of it.
-    fn event(&self) -> ExecEvent {
+    fn record(&self) -> Record {
         let mut record = Record::blank()
             .with(SectionKind::Argv, b"/bin/x\0-a\0")
             .with(SectionKind::CgroupUnified, &leaf_first(self.cgroup));
@@ -168,7 +169,12 @@ impl Situation {
         if self.run == Run::Script {
             record = record.with(SectionKind::Filename, b"./x.sh").with(SectionKind::Interp, b"/bin/sh");
         }
-        let mut event = record.event();
+        record
+    }
+
+    /// The event of that record, with what is found out about scripts.
+    fn event(&self) -> ExecEvent {
+        let mut event = self.record().event();
         if let Run::Interpreter(Some(origin)) = self.run {
             let script = event::Script {
                 path: b"/tmp/x.sh".to_vec(),
@@ -400,6 +406,10 @@ fn check(conditions: &[String], start: usize, stride: usize) -> Seen {
         }
         seen.matched += 1;
         assert!(sent, "kept back: {conditions:?}\n{situation:?}\nthe kernel sends: {}", filter.describe());
+        if let Some(seen) = glimpse(&situation.record().bytes()) {
+            let passes = filter.may_pass(seen.predicates, seen.decided);
+            assert!(passes, "not replayed: {conditions:?}\n{situation:?}\n{}", filter.describe());
+        }
         if situation.place != Place::OverlayUnreadable {
             let predicates = situation.of_file() | situation.of_task(&filter.terms);
             assert!(filter.passes(predicates), "{conditions:?}\n{situation:?}\n{}", filter.describe());

@@ -72,11 +72,8 @@ impl<F> FieldInfo<F> {
 /// Why a field cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FieldError {
-    /// No such field.
-    Unknown {
-        /// The closest one; see [`crate::did_you_mean`].
-        did_you_mean: Option<String>,
-    },
+    /// No such field; [`FieldCatalog::suggestion`] may know what was meant.
+    Unknown,
     /// The field exists; its argument is wrong, or missing, or it takes none.
     BadArgument {
         /// A lowercase fragment.
@@ -94,6 +91,10 @@ pub trait FieldCatalog {
 
     /// Looks a field up. `argument` is what stood in brackets, unescaped.
     fn resolve(&self, name: &str, argument: Option<&str>) -> Result<FieldInfo<Self::Field>, FieldError>;
+
+    /// The field that someone who wrote this unknown name probably meant; see [`crate::did_you_mean`]. Asked for
+    /// messages alone: looking for it takes far longer than [`Self::resolve`], which meets every text with a dot in it.
+    fn suggestion(&self, name: &str) -> Option<String>;
 }
 
 impl<C: FieldCatalog + ?Sized> FieldCatalog for &C {
@@ -101,5 +102,9 @@ impl<C: FieldCatalog + ?Sized> FieldCatalog for &C {
 
     fn resolve(&self, name: &str, argument: Option<&str>) -> Result<FieldInfo<Self::Field>, FieldError> {
         (**self).resolve(name, argument)
+    }
+
+    fn suggestion(&self, name: &str) -> Option<String> {
+        (**self).suggestion(name)
     }
 }

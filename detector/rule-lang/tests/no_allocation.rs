@@ -47,8 +47,12 @@ impl FieldCatalog for Catalog {
             "t.null" => FieldInfo::new(4, Type::Text),
             "a.names" => shaped(5, Shape::Any),
             "l.items" => shaped(6, Shape::List),
-            _ => return Err(FieldError::Unknown { did_you_mean: None }),
+            _ => return Err(FieldError::Unknown),
         })
+    }
+
+    fn suggestion(&self, _: &str) -> Option<String> {
+        None
     }
 }
 

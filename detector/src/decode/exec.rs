@@ -1,5 +1,7 @@
 //! An exec record to an event.
 
+use std::mem;
+
 use detector_common::{
     exe_flags,
     record::exec::{self as record, ExecRecord, SectionKind, known},
@@ -8,8 +10,8 @@ use zerocopy::FromBytes;
 
 use super::{DecodeError, sections::Sections};
 use crate::event::{
-    Arguments, BootClock, Container, Credentials, ExeFlags, ExecEvent, ExecKind, ExecutedFile, Names,
-    Namespaces, Origin, Path, Process, Stream, Usage,
+    BootClock, Container, Credentials, ExeFlags, ExecEvent, ExecKind, ExecutedFile, Names, Namespaces,
+    Origin, Path, Process, Stream, Usage,
 };
 
 const _: () = assert!(
@@ -25,71 +27,74 @@ const OVERLAY_MAGIC: u64 = 0x794c_7630;
 /// Bytes of a page: `total_vm` counts them. The same on every kernel this agent supports.
 const PAGE_KB: u64 = 4;
 
-/// Decodes a record whose header has been checked.
+/// Decodes a record whose header has been checked into `event`, in place: an event is large, and moving it would cost
+/// as much as decoding it.
 pub(super) fn decode_exec(
-    spare: ExecEvent,
+    event: &mut ExecEvent,
     bytes: &[u8],
     clock: BootClock,
-    number: u64,
-) -> Result<ExecEvent, DecodeError> {
+    event_number: u64,
+) -> Result<(), DecodeError> {
     let (fixed, tail) = ExecRecord::read_from_prefix(bytes)
         .map_err(|_| DecodeError::TooShort { needed: size_of::<ExecRecord>(), found: bytes.len() })?;
-    let mut completeness = spare.completeness;
-    completeness.truncated.clear();
-    completeness.failed.clear();
-    let mut sections = Sections { fixed: &fixed, tail, completeness };
-
-    let old = spare.process;
-    let filename = sections.bytes(SectionKind::Filename, old.filename)?;
-    let interpreter = sections.bytes(SectionKind::Interp, old.interpreter)?;
-    let exe_path = sections.path(SectionKind::ExePath, spare.file.path)?;
-    let cwd = sections.path(SectionKind::Cwd, old.cwd)?;
-    let arguments = sections.arguments(SectionKind::Argv, fixed.task.argc, Some(old.arguments))?;
-    let env = sections.arguments(SectionKind::Env, fixed.task.envc, old.env)?;
-    let ancestors = sections.ancestors(clock, spare.ancestors)?;
-    let stdio = sections.stdio(spare.stdio)?;
-    let cgroups = sections.cgroups(spare.cgroups)?;
-    let completeness = sections.completeness;
-    let texts = Texts {
-        comm: padded(old.comm, &fixed.task.comm),
-        arguments: arguments.unwrap_or_default(),
-        env,
-        cwd,
-        filename,
-        interpreter,
-    };
-
-    let time_ns = clock.time_of(fixed.header.boot_ns);
-    Ok(ExecEvent {
+    // Without `..`, so that no field can keep what the event before had.
+    let ExecEvent {
         number,
         time_ns,
-        boot_ns: fixed.header.boot_ns,
-        cpu: fixed.task.cpu,
-        kind: texts.kind(),
-        process: process(&fixed, clock, texts),
-        credentials: credentials(&fixed),
-        namespaces: namespaces(&fixed.namespaces),
-        stdio: stdio.filter(|_| has(&fixed, known::STDIO)),
-        usage: Usage {
-            major_faults: fixed.usage.major_faults,
-            minor_faults: fixed.usage.minor_faults,
-            vm_size_kb: fixed.usage.total_vm_pages.saturating_mul(PAGE_KB),
-            rss_kb: has(&fixed, known::RSS).then(|| resident(&fixed.usage)),
-            swap_kb: has(&fixed, known::RSS).then(|| pages(fixed.usage.swap_pages)),
-            fd_open: has(&fixed, known::FD_OPEN).then_some(fixed.usage.fd_open),
-            fd_limit: fixed.usage.fd_limit,
-        },
-        file: file(&fixed, exe_path)?,
+        boot_ns,
+        cpu,
+        kind,
+        process,
+        credentials: ids,
+        namespaces: spaces,
+        stdio,
+        usage,
+        file: executed,
         ancestors,
         cgroups,
-        container: Container::default(),
-        names: Names::default(),
-        examination: None,
-        dropper: None,
-        host: spare.host,
-        stream: Stream { first_ns: time_ns, previous_ns: time_ns },
+        container,
+        names,
+        examination,
+        dropper,
+        host: _,
+        stream,
         completeness,
-    })
+    } = event;
+    let mut spare = mem::take(completeness);
+    spare.truncated.clear();
+    spare.failed.clear();
+    let mut sections = Sections { fixed: &fixed, tail, completeness: spare };
+
+    let path = sections.path(SectionKind::ExePath, executed.path.take())?;
+    *executed = file(&fixed, path)?;
+    decode_process(process, &mut sections, clock)?;
+    sections.ancestors(clock, ancestors)?;
+    *stdio = sections.stdio(stdio.take())?.filter(|_| has(&fixed, known::STDIO));
+    sections.cgroups(cgroups)?;
+    *completeness = sections.completeness;
+
+    *number = event_number;
+    *boot_ns = fixed.header.boot_ns;
+    *time_ns = clock.time_of(fixed.header.boot_ns);
+    *stream = Stream { first_ns: *time_ns, previous_ns: *time_ns };
+    *cpu = fixed.task.cpu;
+    *kind = if process.filename.is_some()
+        && process.interpreter.is_some()
+        && process.filename != process.interpreter
+    {
+        ExecKind::Script
+    } else {
+        ExecKind::Exec
+    };
+    *ids = credentials(&fixed);
+    *spaces = namespaces(&fixed.namespaces);
+    *usage = self::usage(&fixed);
+    // What a record does not know is not left from the event before either.
+    *container = Container::default();
+    *names = Names::default();
+    *examination = None;
+    *dropper = None;
+    Ok(())
 }
 
 const fn has(fixed: &ExecRecord, bit: u64) -> bool {
@@ -108,51 +113,70 @@ pub(super) fn padded(spare: Vec<u8>, bytes: &[u8]) -> Vec<u8> {
     refilled(spare, bytes.split(|byte| *byte == 0).next().unwrap_or_default())
 }
 
-/// The texts of a process.
-struct Texts {
-    comm: Vec<u8>,
-    arguments: Arguments,
-    env: Option<Arguments>,
-    cwd: Option<Path>,
-    filename: Option<Vec<u8>>,
-    interpreter: Option<Vec<u8>>,
-}
-
-impl Texts {
-    fn kind(&self) -> ExecKind {
-        if self.filename.is_some() && self.interpreter.is_some() && self.filename != self.interpreter {
-            ExecKind::Script
-        } else {
-            ExecKind::Exec
-        }
-    }
-}
-
-fn process(fixed: &ExecRecord, clock: BootClock, texts: Texts) -> Process {
-    let Texts { comm, arguments, env, cwd, filename, interpreter } = texts;
+fn decode_process(
+    process: &mut Process,
+    sections: &mut Sections<'_>,
+    clock: BootClock,
+) -> Result<(), DecodeError> {
+    let fixed = sections.fixed;
     let task = &fixed.task;
     let virtual_id = |id: u32| has(fixed, known::VPIDS).then_some(id);
-    Process {
-        pid: task.pid,
-        old_tid: task.old_tid,
-        vpid: virtual_id(task.vpid),
-        pvpid: virtual_id(task.pvpid),
-        pgid: task.pgid,
-        vpgid: virtual_id(task.vpgid),
-        sid: task.sid,
-        vsid: virtual_id(task.vsid),
-        pidns_level: task.pidns_level,
+    let Process {
+        pid,
+        old_tid,
+        vpid,
+        pvpid,
+        pgid,
+        vpgid,
+        sid,
+        vsid,
+        pidns_level,
         comm,
         arguments,
         env,
         cwd,
         filename,
         interpreter,
-        tty: has(fixed, known::TTY).then_some(task.tty),
-        loginuid: has(fixed, known::LOGINUID).then_some(task.loginuid),
-        start_ns: clock.time_of(task.start_boot_ns),
-        pidns_start_ns: has(fixed, known::PIDNS_START).then(|| clock.time_of(task.pidns_init_start_boot_ns)),
-        nr_threads: task.nr_threads,
+        tty,
+        loginuid,
+        start_ns,
+        pidns_start_ns,
+        nr_threads,
+    } = process;
+    *pid = task.pid;
+    *old_tid = task.old_tid;
+    *vpid = virtual_id(task.vpid);
+    *pvpid = virtual_id(task.pvpid);
+    *pgid = task.pgid;
+    *vpgid = virtual_id(task.vpgid);
+    *sid = task.sid;
+    *vsid = virtual_id(task.vsid);
+    *pidns_level = task.pidns_level;
+    *comm = padded(mem::take(comm), &task.comm);
+    *filename = sections.bytes(SectionKind::Filename, filename.take())?;
+    *interpreter = sections.bytes(SectionKind::Interp, interpreter.take())?;
+    *cwd = sections.path(SectionKind::Cwd, cwd.take())?;
+    let spare = Some(mem::take(arguments));
+    *arguments = sections.arguments(SectionKind::Argv, task.argc, spare)?.unwrap_or_default();
+    *env = sections.arguments(SectionKind::Env, task.envc, env.take())?;
+    *tty = has(fixed, known::TTY).then_some(task.tty);
+    *loginuid = has(fixed, known::LOGINUID).then_some(task.loginuid);
+    *start_ns = clock.time_of(task.start_boot_ns);
+    *pidns_start_ns = has(fixed, known::PIDNS_START).then(|| clock.time_of(task.pidns_init_start_boot_ns));
+    *nr_threads = task.nr_threads;
+    Ok(())
+}
+
+fn usage(fixed: &ExecRecord) -> Usage {
+    let from = &fixed.usage;
+    Usage {
+        major_faults: from.major_faults,
+        minor_faults: from.minor_faults,
+        vm_size_kb: from.total_vm_pages.saturating_mul(PAGE_KB),
+        rss_kb: has(fixed, known::RSS).then(|| resident(from)),
+        swap_kb: has(fixed, known::RSS).then(|| pages(from.swap_pages)),
+        fd_open: has(fixed, known::FD_OPEN).then_some(from.fd_open),
+        fd_limit: from.fd_limit,
     }
 }
 

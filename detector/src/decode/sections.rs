@@ -113,14 +113,14 @@ impl<'a> Sections<'a> {
     pub(super) fn ancestors(
         &mut self,
         clock: BootClock,
-        mut spare: Vec<Ancestor>,
-    ) -> Result<Vec<Ancestor>, DecodeError> {
+        into: &mut Vec<Ancestor>,
+    ) -> Result<(), DecodeError> {
         let bytes = self.part(SectionKind::Ancestors)?.map_or(&[][..], |(bytes, _)| bytes);
         let each = bytes.chunks_exact(size_of::<record::Ancestor>());
-        spare.resize_with(each.len(), Ancestor::default);
+        into.resize_with(each.len(), Ancestor::default);
         let each = each.filter_map(|chunk| record::Ancestor::read_from_bytes(chunk).ok());
         let mut exes = SectionKind::ANCESTOR_EXES.into_iter();
-        for (ancestor, from) in spare.iter_mut().zip(each) {
+        for (ancestor, from) in into.iter_mut().zip(each) {
             let old = std::mem::take(ancestor);
             *ancestor = Ancestor {
                 pid: from.pid,
@@ -139,10 +139,10 @@ impl<'a> Sections<'a> {
                 details: None,
             };
         }
-        Ok(spare)
+        Ok(())
     }
 
-    pub(super) fn cgroups(&mut self, spare: Cgroups) -> Result<Cgroups, DecodeError> {
+    pub(super) fn cgroups(&mut self, Cgroups(cgroups): &mut Cgroups) -> Result<(), DecodeError> {
         const HIERARCHIES: [(SectionKind, &str); 7] = [
             (SectionKind::CgroupUnified, ""),
             (SectionKind::CgroupCpuset, "cpuset"),
@@ -152,7 +152,6 @@ impl<'a> Sections<'a> {
             (SectionKind::CgroupMemory, "memory"),
             (SectionKind::CgroupPids, "pids"),
         ];
-        let mut cgroups = spare.0;
         cgroups.reserve(HIERARCHIES.len().saturating_sub(cgroups.len()));
         let mut used = 0;
         for (kind, controller) in HIERARCHIES {
@@ -166,6 +165,6 @@ impl<'a> Sections<'a> {
             used += 1;
         }
         cgroups.truncate(used);
-        Ok(Cgroups(cgroups))
+        Ok(())
     }
 }

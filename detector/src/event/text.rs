@@ -28,12 +28,7 @@ impl Path {
         if !complete {
             bytes.extend_from_slice(b"...");
         }
-        let mut names = 0;
-        for name in components.rsplit(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-            bytes.push(b'/');
-            bytes.extend_from_slice(name);
-            names += 1;
-        }
+        let names = turned_around(components, &mut bytes);
         // An anonymous file has a name and no place.
         if names == 1 && bytes.starts_with(b"/memfd:") {
             bytes.remove(0);
@@ -45,6 +40,36 @@ impl Path {
     }
 }
 
+/// Appends the components, root first, each after a `/`; the answer is how many there are. All bytes are turned around
+/// at once, then those of each name: an event has a hundred short names, and each would be a call to copy it.
+fn turned_around(components: &[u8], path: &mut Vec<u8>) -> usize {
+    let start = path.len();
+    if components.last().is_some_and(|byte| *byte != 0) {
+        path.push(b'/');
+    }
+    path.extend(components.iter().rev());
+    let (mut names, mut kept) = (0, start);
+    let mut next = start;
+    while next < path.len() {
+        // Here is the slash of a name, or the NUL that becomes one.
+        let name = next + 1;
+        let length = path[name..].iter().position(|byte| *byte == 0).unwrap_or(path.len() - name);
+        next = name + length;
+        if length == 0 {
+            continue;
+        }
+        path[name..next].reverse();
+        path[name - 1] = b'/';
+        if kept != name - 1 {
+            path.copy_within(name - 1..next, kept);
+        }
+        kept += 1 + length;
+        names += 1;
+    }
+    path.truncate(kept);
+    names
+}
+
 /// Text for people: invalid UTF-8 becomes U+FFFD.
 #[must_use]
 pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
@@ -53,6 +78,8 @@ pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::Path;
 
     fn join(components: &[u8], complete: bool) -> String {
@@ -62,6 +89,23 @@ mod tests {
     #[test]
     fn components_are_turned_around() {
         assert_eq!(join(b"x\0bin\0usr\0", true), "/usr/bin/x");
+    }
+
+    proptest! {
+        #[test]
+        fn any_components_are_joined_root_first(
+            components in vec(prop_oneof![Just(0), any::<u8>()], 0..40),
+            complete: bool,
+        ) {
+            let mut expected = if complete { Vec::new() } else { b"...".to_vec() };
+            for name in components.rsplit(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+                expected.extend([b"/", name].concat());
+            }
+            if expected.is_empty() {
+                expected = b"/".to_vec();
+            }
+            assert_eq!(Path::from_leaf_first(&components, complete).bytes, expected);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::mem;
 
+use memchr::arch::all::is_equal;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Container, Examination, ExecEvent, Names, ProcessDetails};
@@ -64,7 +65,8 @@ pub(super) struct Contexts {
 impl Contexts {
     /// What these bytes say; `None` when there are none, or they are no context.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Option<&mut Context> {
-        if self.bytes != bytes {
+        // Not `==`: the C library of the static agent compares byte by byte.
+        if !is_equal(&self.bytes, bytes) {
             self.bytes.clear();
             self.bytes.extend_from_slice(bytes);
             self.context = Context::from_bytes(bytes);

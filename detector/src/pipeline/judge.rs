@@ -8,7 +8,7 @@ use super::now_ns;
 
 use crate::{
     alert::Alert,
-    decode::decode_reusing,
+    decode::{decode_into, glimpse},
     event::{BootClock, ExecEvent, HostFacts, StreamPosition},
     format::{
         InternalAlert, JsonOptions, OtlpOrigin, TimeFormat, internal_json, internal_otlp, json, otlp, text,
@@ -55,6 +55,8 @@ pub struct Judge {
     pub alerts: u64,
     /// Records that could not be decoded.
     pub undecodable: u64,
+    /// Records that no rule can match, by what [`Judge::read_wanted`] saw of them.
+    pub unwanted: u64,
 }
 
 impl Judge {
@@ -74,31 +76,43 @@ impl Judge {
             records: 0,
             alerts: 0,
             undecodable: 0,
+            unwanted: 0,
         }
     }
 
     /// The event of a record, not yet enriched; one that cannot be decoded is counted and reported.
     pub fn event(&mut self, record: &[u8], clock: BootClock) -> Option<ExecEvent> {
-        self.event_reusing(ExecEvent::default(), record, clock)
+        let mut event = ExecEvent::default();
+        self.read(record, clock, &mut event).then_some(event)
     }
 
-    /// The same in the memory of an event that is no longer needed.
-    pub fn event_reusing(&mut self, spare: ExecEvent, record: &[u8], clock: BootClock) -> Option<ExecEvent> {
-        self.records += 1;
-        match decode_reusing(spare, record, clock, self.records) {
-            Ok(mut event) => {
-                if !Arc::ptr_eq(&event.host, &self.host) {
-                    event.host = Arc::clone(&self.host);
-                }
-                event.stream = self.position.advance(event.time_ns);
-                Some(event)
-            }
-            Err(error) => {
-                self.undecodable += 1;
-                warn!("record {} cannot be decoded: {error}", self.records);
-                None
-            }
+    /// As [`Judge::read`], but what no rule can match is left out undecoded, as the kernel does for a running agent.
+    pub fn read_wanted(&mut self, record: &[u8], clock: BootClock, event: &mut ExecEvent) -> bool {
+        if let Some(seen) = glimpse(record)
+            && !self.engine.filter().may_pass(seen.predicates, seen.decided)
+        {
+            self.records += 1;
+            self.unwanted += 1;
+            // It has its place among the events all the same.
+            self.position.advance(clock.time_of(seen.boot_ns));
+            return false;
         }
+        self.read(record, clock, event)
+    }
+
+    /// The same into an event that is no longer needed. False: there is none, and `event` is of no use.
+    pub fn read(&mut self, record: &[u8], clock: BootClock, event: &mut ExecEvent) -> bool {
+        self.records += 1;
+        if let Err(error) = decode_into(event, record, clock, self.records) {
+            self.undecodable += 1;
+            warn!("record {} cannot be decoded: {error}", self.records);
+            return false;
+        }
+        if !Arc::ptr_eq(&event.host, &self.host) {
+            event.host = Arc::clone(&self.host);
+        }
+        event.stream = self.position.advance(event.time_ns);
+        true
     }
 
     /// The lines of an event.

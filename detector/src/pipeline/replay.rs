@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{self, Write},
-    mem,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -55,13 +54,13 @@ pub fn replay(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<
     let mut judge = Judge::new(settings, engine);
     let mut contexts = Contexts::default();
     // Its memory is used again and again.
-    let mut spare = ExecEvent::default();
+    let mut event = ExecEvent::default();
     let started = Instant::now();
     while let Some(frame) = recording.next_frame().map_err(broken)? {
         let clock = BootClock { boot_at_ns: frame.boot_at_ns };
-        let Some(mut event) = judge.event_reusing(mem::take(&mut spare), frame.record, clock) else {
+        if !judge.read_wanted(frame.record, clock, &mut event) {
             continue;
-        };
+        }
         let mut context = contexts.read(frame.context);
         match &mut context {
             Some(context) => context.exchange(&mut event),
@@ -73,13 +72,13 @@ pub fn replay(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<
         if let Some(context) = context {
             context.exchange(&mut event);
         }
-        spare = event;
     }
     out.flush().map_err(ReplayError::Stdout)?;
     info!(
-        "replayed {} records in {:.3} s: {} alerts, {} undecodable",
+        "replayed {} records in {:.3} s, {} of them for no rule: {} alerts, {} undecodable",
         judge.records,
         started.elapsed().as_secs_f64(),
+        judge.unwanted,
         judge.alerts,
         judge.undecodable
     );

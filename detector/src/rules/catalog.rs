@@ -33,14 +33,18 @@ impl FieldCatalog for Catalog {
             {
                 Ok(info(field))
             }
-            // The configuration does not have it.
-            Lookup::Known(_) => Err(FieldError::Unknown {
-                did_you_mean: did_you_mean(name, self.static_fields.iter().map(String::as_str))
-                    .map(|near| format!("static.{near}")),
-            }),
             Lookup::OtherEvent(_) => Err(FieldError::OtherEvent),
             Lookup::BadArgument(why) => Err(FieldError::BadArgument { why: why.to_owned() }),
-            Lookup::Unknown => Err(FieldError::Unknown { did_you_mean: fields::suggestion(name) }),
+            // One that is known and not meant above is a static field that the configuration does not have.
+            Lookup::Known(_) | Lookup::Unknown => Err(FieldError::Unknown),
+        }
+    }
+
+    fn suggestion(&self, name: &str) -> Option<String> {
+        match name.strip_prefix("static.") {
+            Some(wrong) => did_you_mean(wrong, self.static_fields.iter().map(String::as_str))
+                .map(|near| format!("static.{near}")),
+            None => fields::suggestion(name),
         }
     }
 }

@@ -57,6 +57,12 @@ impl KernelFilter {
         self.terms.iter().any(|term| predicates & term.mask == term.value)
     }
 
+    /// Whether the kernel may send an exec of which these predicates are `decided` and the others unknown.
+    #[must_use]
+    pub fn may_pass(&self, predicates: u32, decided: u32) -> bool {
+        self.terms.iter().any(|term| predicates & term.mask & decided == term.value & decided)
+    }
+
     /// In words, for reports.
     #[must_use]
     pub fn describe(&self) -> String {

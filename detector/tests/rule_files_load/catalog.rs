@@ -38,6 +38,7 @@ const NUMBERS: [&str; 9] = [
     "user.uid",
 ];
 const TRUTHS: [&str; 2] = ["proc.is_exe_from_memfd", "proc.is_exe_upper_layer"];
+const ALL: [(&[&str], Type); 3] = [(&TEXT, Type::Text), (&NUMBERS, Type::Signed), (&TRUTHS, Type::Bool)];
 const OTHER_EVENTS: [&str; 3] = ["evt.is_open_write", "fd.name", "fd.sport"];
 
 impl FieldCatalog for Catalog {
@@ -47,16 +48,19 @@ impl FieldCatalog for Catalog {
         if OTHER_EVENTS.contains(&name) {
             return Err(FieldError::OtherEvent);
         }
-        let all = [(&TEXT[..], Type::Text), (&NUMBERS[..], Type::Signed), (&TRUTHS[..], Type::Bool)];
         let found =
-            all.iter().find_map(|(names, ty)| Some((*names.iter().find(|known| **known == name)?, *ty)));
+            ALL.iter().find_map(|(names, ty)| Some((*names.iter().find(|known| **known == name)?, *ty)));
         let Some((field, ty)) = found else {
-            let known = all.iter().flat_map(|(names, _)| names.iter().copied());
-            return Err(FieldError::Unknown { did_you_mean: did_you_mean(name, known).map(str::to_owned) });
+            return Err(FieldError::Unknown);
         };
         if argument.is_some() && !["proc.aname", "proc.env"].contains(&name) {
             return Err(FieldError::BadArgument { why: format!("`{name}` takes no argument") });
         }
         Ok(FieldInfo::new(field, ty))
+    }
+
+    fn suggestion(&self, name: &str) -> Option<String> {
+        let known = ALL.iter().flat_map(|(names, _)| names.iter().copied());
+        did_you_mean(name, known).map(str::to_owned)
     }
 }

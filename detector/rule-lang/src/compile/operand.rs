@@ -24,7 +24,8 @@ impl<C: FieldCatalog> Compiler<'_, C> {
                 self.other_event_fields.push((field.name.clone(), field.span));
                 return Err(Failure::OtherEvent);
             }
-            Err(FieldError::Unknown { did_you_mean }) => {
+            Err(FieldError::Unknown) => {
+                let meant = self.catalog.suggestion(&field.name);
                 return Err(self.error(
                     Diagnostic::new(
                         Kind::UnknownField,
@@ -32,7 +33,7 @@ impl<C: FieldCatalog> Compiler<'_, C> {
                         format!("unknown field `{}`", field.name),
                         "no such field",
                     )
-                    .maybe_hint(did_you_mean.map(|close| format!("did you mean `{close}`?"))),
+                    .maybe_hint(meant.map(|close| format!("did you mean `{close}`?"))),
                 ));
             }
             Err(FieldError::BadArgument { why }) => {

@@ -39,8 +39,7 @@ impl FieldCatalog for Catalog {
             return Err(FieldError::OtherEvent);
         }
         let Some(&(_, ty, shape)) = FIELDS.iter().find(|(known, ..)| *known == name) else {
-            let known = FIELDS.iter().map(|(known, ..)| *known);
-            return Err(FieldError::Unknown { did_you_mean: did_you_mean(name, known).map(str::to_owned) });
+            return Err(FieldError::Unknown);
         };
         match (name, argument) {
             ("t.arg", None) => return Err(FieldError::BadArgument { why: "needs an argument".to_owned() }),
@@ -50,6 +49,10 @@ impl FieldCatalog for Catalog {
         let field = argument.map_or_else(|| name.to_owned(), |argument| format!("{name}[{argument}]"));
         let free = !matches!(name, "t.fixed" | "a.names");
         Ok(FieldInfo { field, ty, shape, transformable: free, right_side: free })
+    }
+
+    fn suggestion(&self, name: &str) -> Option<String> {
+        did_you_mean(name, FIELDS.iter().map(|(known, ..)| *known)).map(str::to_owned)
     }
 }
 
