@@ -72,11 +72,15 @@ pub struct Cli {
     #[arg(long = "list", value_name = "SOURCE", num_args = 0..=1, default_missing_value = "")]
     pub list: Option<String>,
 
+    /// List the events with their parameters and exit
+    #[arg(long = "list-events")]
+    pub list_events: bool,
+
     /// With --list: only the names
     #[arg(short = 'N', requires = "list")]
     pub names_only: bool,
 
-    /// With --list: the layout
+    /// With --list and --list-events: the layout
     #[arg(long = "format", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
@@ -100,6 +104,10 @@ pub struct Cli {
     #[arg(long = "list-plugins", hide = true)]
     pub list_plugins: bool,
 
+    /// Describe this plugin and exit; there is none, so this fails
+    #[arg(long = "plugin-info", value_name = "NAME", hide = true)]
+    pub plugin_info: Option<String>,
+
     /// Look only at events of this source; there is one, `syscall`
     #[arg(long = "enable-source", value_name = "SOURCE", hide = true, conflicts_with = "disable_sources")]
     pub enable_sources: Vec<String>,
@@ -115,6 +123,10 @@ pub struct Cli {
     /// Print the JSON schema of the configuration and exit
     #[arg(long = "config-schema")]
     pub config_schema: bool,
+
+    /// Print the JSON schema of rule files and exit
+    #[arg(long = "rule-schema")]
+    pub rule_schema: bool,
 
     /// Print the version and exit
     // -V validates, as in Falco, so the flag that clap makes cannot be used.

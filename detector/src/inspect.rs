@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     rules::{
         RuleChoice,
-        fields::{ListFormat, describe},
+        fields::{ListFormat, describe, describe_events},
         report::{
             describe_json, describe_text, falco_json, falco_text, falco_warnings, file_results, render_text,
         },
@@ -91,6 +91,13 @@ pub fn list_fields(source: &str, format: ListFormat, names_only: bool) -> Inspec
         return Inspection { text: String::new(), failure: Some(failure) };
     }
     Inspection::of(describe(format, names_only))
+}
+
+/// `--list-events`: those that are looked at.
+#[must_use]
+pub fn list_events(format: ListFormat) -> Inspection {
+    let version = version::json();
+    Inspection::of(describe_events(format, version["driver_schema_version"].as_str().unwrap_or_default()))
 }
 
 /// `--version`.

@@ -19,7 +19,7 @@ use detector::{
     kernel::pins,
     pipeline::{self, Configuration, Read},
     privileges::file_owner::{Trusted, UnsafeFile},
-    rules::{OutputStyle, fields::ListFormat, resolve::SOURCE},
+    rules::{OutputStyle, fields::ListFormat, files::rule_schema, resolve::SOURCE},
     selftest,
     settings::{self, Settings},
     telemetry::logging::{self, LogSettings},
@@ -38,6 +38,10 @@ fn main() -> ExitCode {
     };
     if cli.config_schema {
         let written = writeln!(std::io::stdout(), "{}", settings::config_schema());
+        return if written.is_ok() { exit_code::SUCCESS } else { exit_code::FAILURE };
+    }
+    if cli.rule_schema {
+        let written = writeln!(std::io::stdout(), "{}", rule_schema());
         return if written.is_ok() { exit_code::SUCCESS } else { exit_code::FAILURE };
     }
     // Before anything is read or started: it has to have one thread, and its time counts.
@@ -248,14 +252,20 @@ fn inspected(cli: &Cli, settings: &Settings) -> Option<Inspection> {
     if cli.describe_all || cli.describe_one.is_some() {
         return Some(inspect::describe_rules(settings, cli.describe_one.as_deref()));
     }
-    let source = cli.list.as_ref()?;
+    if let Some(name) = &cli.plugin_info {
+        let failure = format!("can't find plugin and print its info: {name} (detector has no plugins)");
+        return Some(Inspection { text: String::new(), failure: Some(failure) });
+    }
     let format = match cli.format {
         _ if cli.markdown => ListFormat::Markdown,
         Format::Text => ListFormat::Text,
         Format::Markdown => ListFormat::Markdown,
         Format::Json => ListFormat::Json,
     };
-    Some(inspect::list_fields(source, format, cli.names_only))
+    if cli.list_events {
+        return Some(inspect::list_events(format));
+    }
+    Some(inspect::list_fields(cli.list.as_ref()?, format, cli.names_only))
 }
 
 /// The file with the process id, removed at the end.

@@ -13,6 +13,7 @@ mod drop_script;
 mod entry;
 mod event;
 mod event_times;
+mod events;
 mod executed_file;
 mod fixed;
 mod groups;
@@ -30,6 +31,7 @@ mod user;
 
 pub use describe::{ListFormat, describe};
 pub use entry::{Argument, Entry, Field, Subject, Takes, ValueType};
+pub use events::describe_events;
 pub use lookup::{Lookup, lookup, suggestion};
 
 /// Fields that belong together, as `--list` shows them.

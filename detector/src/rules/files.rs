@@ -9,6 +9,7 @@ mod read_file;
 mod reader;
 mod requirements;
 mod rule;
+mod schema;
 mod source;
 mod text;
 mod version;
@@ -20,6 +21,7 @@ pub use item::{
 pub use read_file::{MAX_FILE_BYTES, RuleFile};
 pub use reader::{FileItems, read_items};
 pub use rule::parse_priority;
+pub use schema::rule_schema;
 pub use source::{Place, SourceFile};
 pub use text::LocatedText;
 pub use version::{ENGINE_VERSION, Version};

@@ -65,6 +65,11 @@ const fn own(name: &'static str) -> Parameter {
     )
 }
 
+/// Their names, in that order.
+pub(super) fn parameter_names() -> impl Iterator<Item = &'static str> {
+    PARAMETERS.iter().map(|parameter| parameter.name)
+}
+
 /// In the order of their positions.
 static PARAMETERS: [Parameter; 31] = [
     plain("res", ValueType::Signed, |_| Some(Value::Signed(0))),
