@@ -47,6 +47,9 @@ pub(crate) struct Options {
     /// More kernel parameters, for instance `lockdown=confidentiality`
     #[arg(long, value_name = "PARAMETERS", default_value = "")]
     append: String,
+    /// Take the agent and the eBPF object that are in target, as they are
+    #[arg(long)]
+    no_build: bool,
     /// Show the guests' consoles while they run
     #[arg(long, short)]
     verbose: bool,
@@ -54,7 +57,9 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Result<()> {
     let workspace = Workspace::find()?;
-    build::build(&workspace, &build_ebpf::Options::default())?;
+    if !options.no_build {
+        build::build(&workspace, &build_ebpf::Options::default())?;
+    }
     let report = Lab::prepare(&workspace, &options.kernels)?.run(options)?;
     report.print();
     // Asked for by name or as part of all: here a kernel that cannot be had is a failure.

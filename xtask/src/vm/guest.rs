@@ -15,7 +15,7 @@ use super::plan::{Choice, Plan};
 use super::suites::Suite;
 use super::target::{Kind, Target};
 use crate::workspace::Workspace;
-use crate::{build, build::Arch, command, containers};
+use crate::{build::Arch, command, containers};
 
 /// The case that only the real program can run.
 const EVENT_GENERATOR_CASE: &str = "the_real_event_generator";
@@ -37,8 +37,7 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    /// Builds agent and test programs for the architecture; the eBPF object must have been built, and so must the agent
-    /// for this machine.
+    /// Builds the test programs for the architecture; the agent must have been built.
     ///
     /// Of the suites that cargo builds without extra features those go into a guest that have something to show there,
     /// by their own statement. A case that needs an engine which the guest does not have says so itself.
@@ -50,9 +49,6 @@ impl Guest {
         archive: &Archive,
     ) -> Result<Self> {
         let arch = machine.arch;
-        if !arch.is_ours() {
-            build::cross_build(workspace, arch)?;
-        }
         let mut cargo = workspace.cargo();
         arch.prepare(&mut cargo)?;
         // They wait longer there before they call anything hung.

@@ -14,7 +14,7 @@ use super::kernel::Kernel;
 use super::machine::Machine;
 use super::target::{self, Target};
 use super::{Options, Report, kvm};
-use crate::build::Arch;
+use crate::build::{self, Arch};
 use crate::workspace::Workspace;
 use crate::{apt, command};
 
@@ -64,22 +64,25 @@ impl<'workspace> Lab<'workspace> {
 
     /// Boots every machine that is meant; the agent must have been built.
     pub(crate) fn run(&self, options: &Options) -> Result<Report> {
-        let guests = self.guests(&options.suite)?;
+        let guests = self.guests(&options.suite, options.no_build)?;
         self.boot_all(options, &guests)
     }
 
     /// The guests of a run that only starts the agent.
     pub(super) fn guests_without_suites(&self) -> Result<Vec<(Arch, Guest)>> {
-        let guests = self.guests(&[])?;
+        let guests = self.guests(&[], false)?;
         Ok(guests.into_iter().map(|(arch, guest)| (arch, guest.without_suites())).collect())
     }
 
-    fn guests(&self, suites: &[String]) -> Result<Vec<(Arch, Guest)>> {
+    fn guests(&self, suites: &[String], no_build: bool) -> Result<Vec<(Arch, Guest)>> {
         let guest = |room: &Room| {
             let targets: Vec<&Target> =
                 self.targets.iter().filter(|target| target.kind.machine() == room.machine).collect();
-            let guest = Guest::build(self.workspace, room.machine, &targets, suites, &room.archive)?;
-            Ok((room.machine.arch, guest))
+            let arch = room.machine.arch;
+            if !arch.is_ours() && !no_build {
+                build::cross_build(self.workspace, arch)?;
+            }
+            Ok((arch, Guest::build(self.workspace, room.machine, &targets, suites, &room.archive)?))
         };
         self.rooms.iter().map(guest).collect()
     }
