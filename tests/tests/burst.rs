@@ -37,9 +37,10 @@ fn execs_that_preempt_each_other_are_all_seen() {
     let Some(agent) = agent_for("execs_that_preempt_each_other_are_all_seen") else { return };
     let (container, name) = (BareContainer::new(), marker("preempt"));
     let spawner = |number: usize| {
-        let (niceness, file) = (2 * number, format!("/tmp/{name}-{number}"));
+        // The static busybox of Debian has no `nice`.
         format!(
-            "/bin/busybox nice -n {niceness} /bin/probe burst {file} {DROPS_OF_EACH} >/tmp/out-{number} &"
+            "/bin/sh -c '/bin/busybox renice -n {} -p $$; exec /bin/probe burst /tmp/{name}-{number} {DROPS_OF_EACH}' >/tmp/out-{number} &",
+            2 * number
         )
     };
     let spawners: Vec<String> = (0..SPAWNERS).map(spawner).collect();
