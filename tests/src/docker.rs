@@ -273,10 +273,23 @@ impl Container<'_> {
     #[track_caller]
     #[must_use]
     pub fn output(&self) -> String {
+        self.finished().ok()
+    }
+
+    /// As [`Self::output`], with what it said on standard error behind it.
+    #[track_caller]
+    #[must_use]
+    pub fn all_output(&self) -> String {
+        let logs = self.finished();
+        format!("{}{}", String::from_utf8_lossy(&logs.stdout), logs.stderr)
+    }
+
+    #[track_caller]
+    fn finished(&self) -> Finished {
         let code = process::run(self.docker.command(["wait", &self.id])).ok();
         let logs = process::run(self.docker.command(["logs", &self.id]));
         assert_eq!(code.trim(), "0", "the container failed: {logs}");
-        logs.ok()
+        logs
     }
 
     /// `docker exec`.
