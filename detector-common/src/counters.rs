@@ -18,12 +18,21 @@ pub enum Counter {
     Truncated = 4,
     /// Records that only the second copy of the program sent: the kernel had kept the exec from the first.
     SecondLook = 5,
+    /// Files of which it could not be remembered who opened them for writing.
+    WriterForgotten = 6,
 }
 
 impl Counter {
     /// All counters, in slot order.
-    pub const ALL: [Self; 6] =
-        [Self::Sent, Self::RingFull, Self::NoScratch, Self::Unreadable, Self::Truncated, Self::SecondLook];
+    pub const ALL: [Self; 7] = [
+        Self::Sent,
+        Self::RingFull,
+        Self::NoScratch,
+        Self::Unreadable,
+        Self::Truncated,
+        Self::SecondLook,
+        Self::WriterForgotten,
+    ];
 
     /// The name shown to users.
     #[must_use]
@@ -35,6 +44,7 @@ impl Counter {
             Self::Unreadable => "unreadable",
             Self::Truncated => "truncated",
             Self::SecondLook => "second_look",
+            Self::WriterForgotten => "writer_forgotten",
         }
     }
 }

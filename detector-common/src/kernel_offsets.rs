@@ -48,6 +48,8 @@ kernel_offsets! {
     bprm_envc,
     /// `file.f_inode`
     file_f_inode,
+    /// `file.f_mode`
+    file_f_mode,
     /// `file.f_path.mnt`
     file_path_mnt,
     /// `file.f_path.dentry`

@@ -34,6 +34,15 @@ pub const ID_MAP_EXTENTS: usize = 5;
 pub const TAIL_BYTES: usize = 24 * 1024;
 /// Execs that the first copy of the program can have marked as seen at a time; see the kernel side's `mark`.
 pub const MARKS: u32 = 1024;
+/// Mappings of which is remembered that they were reported, where a rule asks for mappings: one for each file and process;
+/// of the oldest it is forgotten.
+pub const MAPPINGS: u32 = 4096;
+/// Files whose last writer is remembered, where a rule asks for writers; the oldest are forgotten.
+pub const WRITERS: u32 = 8192;
+/// Bytes of a writer's arguments that are remembered.
+pub const WRITER_ARGV_BYTES: usize = 128;
+/// Bytes of the name of a writer's program that are remembered, with the NUL.
+pub const WRITER_NAME_BYTES: usize = 32;
 /// Bytes of the ring buffer between kernel and agent.
 pub const RING_BYTES: u32 = 4 * 1024 * 1024;
 /// Terms that the rules are boiled down to for the kernel's filter: a disjunction of so many conjunctions.

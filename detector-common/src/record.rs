@@ -1,6 +1,7 @@
 //! Layouts of what the ring buffer carries. Every record starts with a [`RecordHeader`].
 
 pub mod exec;
+pub mod writer;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -24,6 +25,8 @@ pub struct RecordHeader {
 pub enum RecordKind {
     /// A successful execve or execveat.
     Exec = 1,
+    /// A file was mapped executable; laid out as an exec of the process that did it, with [`exec::SectionKind::Subject`].
+    ExecMap = 2,
 }
 
 impl RecordKind {
@@ -32,6 +35,7 @@ impl RecordKind {
     pub const fn from_number(number: u16) -> Option<Self> {
         match number {
             1 => Some(Self::Exec),
+            2 => Some(Self::ExecMap),
             _ => None,
         }
     }

@@ -60,26 +60,36 @@ impl FilterTerm {
 /// Words of the filter.
 pub const FILTER_WORDS: usize = predicate::COMBINATIONS as usize / 64;
 
-/// Settings of the hooks. They can be changed while the hooks run: each member is one word, and a mixture of old and
-/// new members is harmless.
+/// Which of all execs, or of all executable mappings, are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-pub struct Settings {
-    /// The filter: bit `n % 64` of word `n / 64` is 1 when an exec whose predicates are the number `n` shall be sent.
+pub struct Filter {
+    /// Bit `n % 64` of word `n / 64` is 1 when one whose predicates are the number `n` shall be sent.
     pub wanted: [u64; FILTER_WORDS],
     /// The same as if each bit of [`predicate::ON_DEMAND`] could be 0 or 1: one word for files that are not on a tmpfs, and
     /// one for those that are. What is not wanted by these needs no further look.
     pub possible: [u64; 2],
     /// Those bits of [`predicate::ON_DEMAND`] that some term asks for.
-    pub on_demand: u32,
-    /// 1 when records shall carry the environment.
-    pub want_env: u32,
+    pub on_demand: u64,
 }
 
-impl Settings {
-    /// Settings that send the execs that pass any of the terms; without terms none is sent.
+/// Settings of the hooks. They can be changed while the hooks run: each member is one word, and a mixture of old and
+/// new members is harmless.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Settings {
+    /// Of execs.
+    pub execs: Filter,
+    /// Of files that are mapped executable.
+    pub mappings: Filter,
+    /// 1 when records shall carry the environment.
+    pub want_env: u64,
+}
+
+impl Filter {
+    /// What passes any of the terms; without terms nothing does.
     #[must_use]
-    pub const fn of(terms: &[FilterTerm], want_env: bool) -> Self {
+    pub const fn of(terms: &[FilterTerm]) -> Self {
         let mut wanted = [0; FILTER_WORDS];
         let mut possible = [0; 2];
         let mut on_demand = 0;
@@ -91,18 +101,26 @@ impl Settings {
                     wanted[predicates as usize / 64] |= 1 << (predicates % 64);
                     possible[(predicates & predicate::TMPFS != 0) as usize] |= 1 << (predicates % 64);
                 }
-                on_demand |= terms[index].mask & predicate::ON_DEMAND;
+                on_demand |= (terms[index].mask & predicate::ON_DEMAND) as u64;
                 index += 1;
             }
             predicates += 1;
         }
-        Self { wanted, possible, on_demand, want_env: want_env as u32 }
+        Self { wanted, possible, on_demand }
+    }
+}
+
+impl Settings {
+    /// Settings that send the execs, and the mappings, that pass any of the terms; without terms none is sent.
+    #[must_use]
+    pub const fn of(execs: &[FilterTerm], mappings: &[FilterTerm], want_env: bool) -> Self {
+        Self { execs: Filter::of(execs), mappings: Filter::of(mappings), want_env: want_env as u64 }
     }
 
     /// Settings that send every exec.
     #[must_use]
     pub const fn everything() -> Self {
-        Self { wanted: [u64::MAX; FILTER_WORDS], possible: [u64::MAX; 2], on_demand: 0, want_env: 0 }
+        Self::of(&[FilterTerm { mask: 0, value: 0 }], &[], false)
     }
 }
 
@@ -112,8 +130,8 @@ mod tests {
 
     const UPPER: u32 = predicate::OVERLAY | predicate::UPPER_LAYER;
 
-    fn sends(settings: Settings, predicates: u32) -> bool {
-        settings.wanted[predicates as usize / 64] >> (predicates % 64) & 1 == 1
+    fn sends(settings: &Settings, predicates: u32) -> bool {
+        settings.execs.wanted[predicates as usize / 64] >> (predicates % 64) & 1 == 1
     }
 
     #[test]
@@ -122,7 +140,7 @@ mod tests {
             FilterTerm { mask: UPPER | predicate::CONTAINER_LIKE, value: UPPER | predicate::CONTAINER_LIKE },
             FilterTerm { mask: predicate::MEMFD, value: predicate::MEMFD },
         ];
-        let settings = Settings::of(&terms, true);
+        let settings = Settings::of(&terms, &[], true);
         assert_eq!(settings.want_env, 1);
         let table = [
             (0, false),
@@ -134,7 +152,7 @@ mod tests {
             (predicate::MEMFD | predicate::TTY, true),
         ];
         for (predicates, expected) in table {
-            assert_eq!(sends(settings, predicates), expected, "{predicates:#b}");
+            assert_eq!(sends(&settings, predicates), expected, "{predicates:#b}");
         }
     }
 
@@ -143,29 +161,29 @@ mod tests {
         let unknown = predicate::OVERLAY | predicate::LAYER_UNKNOWN;
         for value in [0, predicate::UPPER_LAYER] {
             let term = FilterTerm { mask: predicate::UPPER_LAYER, value };
-            assert!(sends(Settings::of(&[term], false), unknown), "{value}");
+            assert!(sends(&Settings::of(&[term], &[], false), unknown), "{value}");
         }
         let in_container =
             FilterTerm { mask: UPPER | predicate::CONTAINER_LIKE, value: UPPER | predicate::CONTAINER_LIKE };
-        let settings = Settings::of(&[in_container], false);
-        assert!(!sends(settings, unknown), "what is known to differ still counts");
-        assert!(sends(settings, unknown | predicate::CONTAINER_LIKE));
+        let settings = Settings::of(&[in_container], &[], false);
+        assert!(!sends(&settings, unknown), "what is known to differ still counts");
+        assert!(sends(&settings, unknown | predicate::CONTAINER_LIKE));
     }
 
     #[test]
     fn what_costs_more_is_looked_at_on_demand() {
         let script = predicate::SCRIPT | predicate::CONTAINER_LIKE;
-        let settings = Settings::of(&[FilterTerm { mask: script, value: script }], false);
-        assert_eq!(settings.on_demand, predicate::SCRIPT);
-        assert_eq!(settings.possible[0] >> predicate::CONTAINER_LIKE & 1, 1);
-        assert_eq!(settings.possible[1] & 1, 0, "no host");
-        assert!(sends(settings, script | predicate::OVERLAY));
-        assert!(!sends(settings, predicate::CONTAINER_LIKE) && !sends(settings, predicate::SCRIPT));
+        let settings = Settings::of(&[FilterTerm { mask: script, value: script }], &[], false);
+        assert_eq!(settings.execs.on_demand, u64::from(predicate::SCRIPT));
+        assert_eq!(settings.execs.possible[0] >> predicate::CONTAINER_LIKE & 1, 1);
+        assert_eq!(settings.execs.possible[1] & 1, 0, "no host");
+        assert!(sends(&settings, script | predicate::OVERLAY));
+        assert!(!sends(&settings, predicate::CONTAINER_LIKE) && !sends(&settings, predicate::SCRIPT));
     }
 
     #[test]
     fn no_term_sends_nothing_and_an_empty_one_everything() {
-        assert_eq!(Settings::of(&[], false), Settings::default());
-        assert_eq!(Settings::of(&[FilterTerm::default()], false), Settings::everything());
+        assert_eq!(Settings::of(&[], &[], false), Settings::default());
+        assert_eq!(Settings::of(&[FilterTerm::default()], &[], false), Settings::everything());
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod ancestors;
 pub(crate) mod arguments;
 pub(crate) mod cgroup;
 pub(crate) mod credentials;
+pub(crate) mod dropper;
 pub(crate) mod executable;
 pub(crate) mod invocation;
 pub(crate) mod mount_root;
@@ -12,6 +13,7 @@ pub(crate) mod namespaces;
 pub(crate) mod overlay_layer;
 pub(crate) mod path;
 pub(crate) mod stdio;
+pub(crate) mod subject;
 pub(crate) mod task;
 pub(crate) mod usage;
 pub(crate) mod writable;
@@ -19,7 +21,7 @@ pub(crate) mod writable;
 use detector_common::{counters::Counter, record::exec::SectionKind};
 
 use crate::{
-    kernel_read::{Address, clear},
+    kernel_read::{Address, clear, read},
     maps::{Scratch, count},
     settings::offset,
 };
@@ -27,10 +29,38 @@ use crate::{
 /// Fills the whole record except its header; `known` holds the bits that the caller knows.
 #[inline(always)]
 pub(crate) fn exec(scratch: &mut Scratch, task: Address, old_tid: u32, bprm: Address) {
+    begin(scratch);
+    process(scratch, task, old_tid, bprm);
+    arguments::name(scratch, SectionKind::Filename, bprm, offset!(bprm_filename));
+    arguments::name(scratch, SectionKind::Interp, bprm, offset!(bprm_interp));
+    let (ino, dev) = (scratch.record.exe.ino, scratch.record.exe.dev);
+    dropper::capture(scratch, ino, dev);
+    surroundings(scratch, task);
+}
+
+/// Fills the whole record of a file that is mapped except its header.
+#[inline(always)]
+pub(crate) fn mapping(scratch: &mut Scratch, task: Address) {
+    begin(scratch);
+    subject::judge(scratch, task);
+    let tid = read(task, offset!(task_pid)).unwrap_or(0);
+    process(scratch, task, tid, core::ptr::null());
+    subject::append(scratch);
+    let (ino, dev) = (scratch.work.subject.file.ino, scratch.work.subject.file.dev);
+    dropper::capture(scratch, ino, dev);
+    surroundings(scratch, task);
+}
+
+#[inline(always)]
+fn begin(scratch: &mut Scratch) {
     clear(&mut scratch.record.sections);
     scratch.work.used = 0;
     scratch.work.truncated = 0;
+}
 
+/// The process and its file.
+#[inline(always)]
+fn process(scratch: &mut Scratch, task: Address, old_tid: u32, bprm: Address) {
     task::capture(&mut scratch.record, task, old_tid, bprm);
     namespaces::capture(&mut scratch.record, task);
     usage::capture(&mut scratch.record, task);
@@ -42,8 +72,11 @@ pub(crate) fn exec(scratch: &mut Scratch, task: Address, old_tid: u32, bprm: Add
     // The ancestors come first: their array needs the start of the tail.
     ancestors::capture(scratch, task);
     arguments::argv(scratch, task);
-    arguments::name(scratch, SectionKind::Filename, bprm, offset!(bprm_filename));
-    arguments::name(scratch, SectionKind::Interp, bprm, offset!(bprm_interp));
+}
+
+/// What is around it.
+#[inline(always)]
+fn surroundings(scratch: &mut Scratch, task: Address) {
     path::capture(scratch, task);
     path::stdio(scratch, task);
     cgroup::capture(scratch, task);

@@ -2,12 +2,24 @@
 
 use core::mem::{offset_of, size_of};
 
-use aya_ebpf::helpers::generated::bpf_ringbuf_output;
-use detector_common::{counters::Counter, limits::TAIL_BYTES, record::exec::ExecRecord};
+use aya_ebpf::helpers::{bpf_ktime_get_boot_ns, generated::bpf_ringbuf_output};
+use detector_common::{
+    ABI_VERSION,
+    counters::Counter,
+    limits::TAIL_BYTES,
+    record::{RecordHeader, RecordKind, exec::ExecRecord},
+};
 
 use crate::maps::{RECORDS, Scratch, count};
 
 const _: () = assert!(offset_of!(Scratch, tail) == size_of::<ExecRecord>());
+
+/// The start of a record that is made now.
+#[inline(always)]
+pub(crate) fn header(kind: RecordKind) -> RecordHeader {
+    // SAFETY: a helper without arguments.
+    RecordHeader { abi: ABI_VERSION, kind: kind as u16, size: 0, boot_ns: unsafe { bpf_ktime_get_boot_ns() } }
+}
 
 /// Sends the fixed part and the used part of the tail.
 #[inline(always)]

@@ -6,7 +6,7 @@ use detector_common::settings::predicate;
 use crate::{
     capture::{executable::Executable, invocation, mount_root, task},
     kernel_read::Address,
-    settings::{possible, setting, wanted},
+    settings::Wanted,
 };
 
 /// Predicates that differ in these bits alone share a word of the filter.
@@ -19,17 +19,34 @@ const WITH_TTY: u64 = 1 << predicate::TTY;
 /// Whether an exec of a file with these predicates is wanted. `TYPED`: the verifier knows what `bprm` points to.
 #[inline(always)]
 pub(crate) fn wants<const TYPED: bool>(exe: &Executable, file: u32, task: Address, bprm: Address) -> bool {
-    if !of_task(possible(file & predicate::TMPFS != 0) >> (file & IN_WORD), task) {
+    let filter = Wanted::execs();
+    if !of_task(filter.possible(file & predicate::TMPFS != 0) >> (file & IN_WORD), task) {
         return false;
     }
-    let on_demand = setting!(on_demand);
+    let on_demand = filter.on_demand();
     if on_demand == 0 {
         return true;
     }
     let all = file
         | invocation::predicates::<TYPED>(exe, bprm, on_demand)
         | mount_root::predicates(exe, task, on_demand);
-    of_task(wanted(all / (IN_WORD + 1)) >> (all & IN_WORD), task)
+    of_task(filter.word(all / (IN_WORD + 1)) >> (all & IN_WORD), task)
+}
+
+/// Whether it is wanted that this task maps this file.
+#[inline(always)]
+pub(crate) fn wants_mapping(mapped: &Executable, task: Address) -> bool {
+    let filter = Wanted::mappings();
+    let file = mapped.predicates();
+    if !of_task(filter.possible(file & predicate::TMPFS != 0) >> (file & IN_WORD), task) {
+        return false;
+    }
+    let on_demand = filter.on_demand();
+    if on_demand == 0 {
+        return true;
+    }
+    let all = file | mount_root::predicates(mapped, task, on_demand);
+    of_task(filter.word(all / (IN_WORD + 1)) >> (all & IN_WORD), task)
 }
 
 /// The answer for this task.

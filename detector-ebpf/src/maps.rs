@@ -2,12 +2,15 @@
 
 use aya_ebpf::{
     macros::map,
-    maps::{Array, PerCpuArray, RingBuf},
+    maps::{Array, LruHashMap, PerCpuArray, RingBuf},
 };
 use detector_common::{
     counters::Counter,
-    limits::{ANCESTOR_EXES, MARKS as MARK_COUNT, RING_BYTES, TAIL_BYTES},
-    record::exec::ExecRecord,
+    limits::{
+        ANCESTOR_EXES, MAPPINGS as MAPPING_COUNT, MARKS as MARK_COUNT, RING_BYTES, TAIL_BYTES,
+        WRITERS as WRITER_COUNT,
+    },
+    record::exec::{ExecRecord, Subject, Writer},
 };
 
 use crate::{
@@ -28,6 +31,14 @@ pub(crate) struct Scratch {
 /// back from a map is unknown to it, so different ways to the same point look the same and are checked once.
 #[repr(C)]
 pub(crate) struct Work {
+    /// Number of this scratch space among those of the CPU: functions of their own are told it.
+    pub(crate) slot: u64,
+    /// 1 while a mapping is captured.
+    pub(crate) busy: u64,
+    /// The mapped file.
+    pub(crate) mapped: Executable,
+    /// What came of it.
+    pub(crate) subject: Subject,
     /// Bytes of the tail in use.
     pub(crate) used: u32,
     /// 1 when a section was cut.
@@ -74,7 +85,7 @@ unsafe impl Sync for Scratch {}
 pub(crate) static RECORDS: RingBuf = RingBuf::with_byte_size(RING_BYTES, 0);
 
 #[map]
-static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(Slot::COUNT, 0);
 
 /// See [`crate::mark`].
 #[map]
@@ -84,10 +95,76 @@ static MARKS: Array<ExecName> = Array::with_max_entries(MARK_COUNT, 0);
 #[map]
 static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::ALL.len() as u32, 0);
 
-/// This CPU's scratch space. Programs run undisturbed (see [`crate::preemption`]), so it has one user at a time.
+/// Which files a process has mapped: one name for each.
+#[map]
+static SEEN_MAPPINGS: LruHashMap<MappedName, u8> = LruHashMap::with_max_entries(MAPPING_COUNT, 0);
+
+/// See [`crate::hooks::security_file_open`].
+#[map]
+static WRITERS: LruHashMap<FileKey, Writer> = LruHashMap::with_max_entries(WRITER_COUNT, 0);
+
+/// Whose scratch space it is.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Slot {
+    Exec = 0,
+    Mapping = 1,
+}
+
+impl Slot {
+    const COUNT: u32 = 2;
+}
+
+/// A file that a process has mapped.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct MappedName {
+    pub(crate) start: u64,
+    pub(crate) ino: u64,
+    pub(crate) dev: u32,
+    pub(crate) process: u32,
+    pub(crate) exec: u32,
+    pub(crate) padding: u32,
+}
+
+impl MappedName {
+    pub(crate) const NONE: Self = Self { start: 0, ino: 0, dev: 0, process: 0, exec: 0, padding: 0 };
+}
+
+/// A file: its number, and the device of its file system.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct FileKey {
+    pub(crate) ino: u64,
+    pub(crate) dev: u64,
+}
+
+/// Remembers a mapping; false when it was remembered already.
 #[inline(always)]
-pub(crate) fn scratch() -> Option<&'static mut Scratch> {
-    let pointer = SCRATCH.get_ptr_mut(0)?;
+pub(crate) fn first_mapping(name: &MappedName) -> bool {
+    const ONLY_NEW: u64 = 1;
+    SEEN_MAPPINGS.insert(name, 1, ONLY_NEW).is_ok()
+}
+
+/// Remembers who opened a file for writing.
+#[inline(always)]
+pub(crate) fn remember_writer(key: &FileKey, writer: &Writer) {
+    if WRITERS.insert(key, writer, 0).is_err() {
+        count(Counter::WriterForgotten);
+    }
+}
+
+/// Who opened this file for writing last.
+#[inline(always)]
+pub(crate) fn writer_of(key: &FileKey) -> Option<*const Writer> {
+    WRITERS.get_ptr(key)
+}
+
+/// This CPU's scratch space of that number. Programs run undisturbed (see [`crate::preemption`]), so it has one user at a
+/// time.
+#[inline(always)]
+pub(crate) fn scratch(slot: u64) -> Option<&'static mut Scratch> {
+    let pointer = SCRATCH.get_ptr_mut(slot as u32)?;
     // SAFETY: the map holds one zero-initialised Scratch per CPU, all bit patterns of which are valid, and no other
     // task runs on this CPU until the program has ended.
     Some(unsafe { &mut *pointer })

@@ -5,7 +5,7 @@ use core::cell::UnsafeCell;
 
 use detector_common::{
     kernel_offsets::KernelOffsets,
-    settings::{FILTER_WORDS, Settings},
+    settings::{FILTER_WORDS, Filter, Settings},
 };
 
 #[unsafe(no_mangle)]
@@ -15,15 +15,17 @@ pub(crate) static OFFSETS: KernelOffsets = KernelOffsets::NONE;
 #[unsafe(no_mangle)]
 pub(crate) static SECOND_ATTACHED: u32 = 0;
 
+/// 1 when it is remembered who opens files for writing.
+#[unsafe(no_mangle)]
+pub(crate) static WRITERS_SEEN: u32 = 0;
+
 /// In a map of their own, which user space maps into its memory.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".data.settings")]
-pub(crate) static SETTINGS: Changeable<Settings> = Changeable(UnsafeCell::new(Settings {
-    wanted: [0; FILTER_WORDS],
-    possible: [0; 2],
-    on_demand: 0,
-    want_env: 0,
-}));
+pub(crate) static SETTINGS: Changeable<Settings> =
+    Changeable(UnsafeCell::new(Settings { execs: NOTHING, mappings: NOTHING, want_env: 0 }));
+
+const NOTHING: Filter = Filter { wanted: [0; FILTER_WORDS], possible: [0; 2], on_demand: 0 };
 
 /// What user space may change at any time.
 #[repr(transparent)]
@@ -55,24 +57,54 @@ pub(crate) fn second_attached() -> bool {
     unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SECOND_ATTACHED)) != 0 }
 }
 
-/// The word of the filter that says what is possible, of files on a tmpfs or of others.
+/// Whether it is remembered who opens files for writing.
 #[inline(always)]
-pub(crate) fn possible(on_tmpfs: bool) -> u64 {
-    // SAFETY: as for setting!, and within the array.
-    unsafe {
-        let words = core::ptr::addr_of!((*SETTINGS.0.get()).possible).cast::<u64>();
-        core::ptr::read_volatile(words.add(on_tmpfs as usize))
-    }
+pub(crate) fn writers_seen() -> bool {
+    // SAFETY: as for offset!.
+    unsafe { core::ptr::read_volatile(core::ptr::addr_of!(WRITERS_SEEN)) != 0 }
 }
 
-/// One word of the filter.
-#[inline(always)]
-pub(crate) fn wanted(word: u32) -> u64 {
-    // The bound is for the verifier.
-    let word = word as usize & (FILTER_WORDS - 1);
-    // SAFETY: as for setting!, and within the array.
-    unsafe {
-        core::ptr::read_volatile(core::ptr::addr_of!((*SETTINGS.0.get()).wanted).cast::<u64>().add(word))
+/// One of the two filters.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted(*const Filter);
+
+impl Wanted {
+    #[inline(always)]
+    pub(crate) fn execs() -> Self {
+        // SAFETY: only the address is taken.
+        Self(unsafe { core::ptr::addr_of!((*SETTINGS.0.get()).execs) })
+    }
+
+    #[inline(always)]
+    pub(crate) fn mappings() -> Self {
+        // SAFETY: only the address is taken.
+        Self(unsafe { core::ptr::addr_of!((*SETTINGS.0.get()).mappings) })
+    }
+
+    /// The word that says what is possible, of files on a tmpfs or of others.
+    #[inline(always)]
+    pub(crate) fn possible(self, on_tmpfs: bool) -> u64 {
+        // SAFETY: as for setting!, and within the array.
+        unsafe {
+            let words = core::ptr::addr_of!((*self.0).possible).cast::<u64>();
+            core::ptr::read_volatile(words.add(on_tmpfs as usize))
+        }
+    }
+
+    /// What is looked at only on demand, as far as it is asked for.
+    #[inline(always)]
+    pub(crate) fn on_demand(self) -> u32 {
+        // SAFETY: as for setting!.
+        unsafe { core::ptr::read_volatile(core::ptr::addr_of!((*self.0).on_demand)) as u32 }
+    }
+
+    /// One word.
+    #[inline(always)]
+    pub(crate) fn word(self, number: u32) -> u64 {
+        // The bound is for the verifier.
+        let number = number as usize & (FILTER_WORDS - 1);
+        // SAFETY: as for setting!, and within the array.
+        unsafe { core::ptr::read_volatile(core::ptr::addr_of!((*self.0).wanted).cast::<u64>().add(number)) }
     }
 }
 

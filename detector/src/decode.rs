@@ -43,7 +43,7 @@ pub fn decode_into(
         return Err(DecodeError::WrongSize { stated: header.size, found: record.len() });
     }
     match RecordKind::from_number(header.kind) {
-        Some(RecordKind::Exec) => decode_exec(event, record, clock, number),
+        Some(kind) => decode_exec(kind, event, record, clock, number),
         None => Err(DecodeError::UnknownKind { kind: header.kind }),
     }
 }

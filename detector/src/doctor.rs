@@ -1,11 +1,16 @@
 //! `detector doctor`: what this host allows, what follows from it, and what would enable the rest.
 
 mod checks;
+mod coverage;
 mod render;
 
+use std::path::PathBuf;
+
 pub use checks::{Check, Status, checks};
+pub use coverage::{Coverage, Covered, CoveredContainer, counts, coverage};
 
 use crate::{
+    enrich::{RunningRoot, running_roots},
     kernel::attach_plan::{Feature, plan},
     preflight::Facts,
     selftest::Sandbox,
@@ -19,6 +24,8 @@ pub struct Diagnosis {
     pub checks: Vec<Check>,
     /// What the agent sees here, and through which hook.
     pub features: Vec<Feature>,
+    /// What would be missed of each container that runs.
+    pub containers: Vec<CoveredContainer>,
     /// Whether the main hook can be armed: nothing else decides whether the agent runs.
     pub can_run: bool,
 }
@@ -29,19 +36,34 @@ impl Diagnosis {
     pub fn make(settings: &Settings) -> Self {
         // Starting the test's process is enough to see whether it may live apart; nothing is mounted or run.
         let selftest = Sandbox::start().map(drop).map_err(|error| error.to_string());
-        Self::of(&Facts::look(&settings.btf), &selftest, &kernel_filter(settings))
+        let roots = running_roots(&host_root().join("proc"));
+        Self::of(&Facts::look(&settings.btf), &selftest, &kernel_filter(settings), roots)
     }
 
     /// Judges what was found. `selftest` is why a process with these rights cannot run the self-test, `filter` what the
-    /// rules make the kernel send, or why they do not load.
+    /// rules make the kernel send, or why they do not load; `roots` are the containers that run.
     #[must_use]
-    pub fn of(facts: &Facts, selftest: &Result<(), String>, filter: &Result<String, String>) -> Self {
-        Self {
-            checks: checks(facts, selftest, filter),
-            features: plan(&facts.hooks),
-            can_run: facts.armed.is_ok(),
-        }
+    pub fn of(
+        facts: &Facts,
+        selftest: &Result<(), String>,
+        filter: &Result<String, String>,
+        roots: Vec<RunningRoot>,
+    ) -> Self {
+        let features = plan(&facts.hooks);
+        let covered = |container: RunningRoot| CoveredContainer {
+            coverage: coverage(&features, container.file_system.as_deref()),
+            container,
+        };
+        let containers = roots.into_iter().map(covered).collect();
+        Self { checks: checks(facts, selftest, filter), features, containers, can_run: facts.armed.is_ok() }
     }
+}
+
+/// Where the host's root is seen: `HOST_ROOT`, as with Falco, or `/`.
+fn host_root() -> PathBuf {
+    std::env::var_os("HOST_ROOT")
+        .filter(|root| !root.is_empty())
+        .map_or_else(|| PathBuf::from("/"), PathBuf::from)
 }
 
 fn kernel_filter(settings: &Settings) -> Result<String, String> {

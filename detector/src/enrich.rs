@@ -23,6 +23,7 @@ mod monitor;
 mod pin;
 mod proc_stat;
 mod processes;
+mod roots;
 mod running;
 #[cfg(test)]
 mod sample;
@@ -38,3 +39,4 @@ pub use container_id::{Identifier, identify};
 pub use disk::DiskPlaces;
 pub use engines::EngineSockets;
 pub use enricher::{EnrichConfig, EnrichStats, Enricher};
+pub use roots::{RunningRoot, running_roots};

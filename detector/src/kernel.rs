@@ -21,6 +21,7 @@ pub mod pins;
 mod preemption;
 mod recursion;
 mod ring;
+pub mod security_hooks;
 
 pub use counters::{Counters, Loss};
 pub use error::KernelError;
@@ -29,3 +30,4 @@ pub use journal::Receipt;
 pub use load::{Kernel, LoadOptions};
 pub use recursion::RecursionMisses;
 pub use ring::RingReader;
+pub use security_hooks::Sights;

@@ -33,6 +33,7 @@ use tokio::{
 };
 
 use crate::{
+    kernel::Sights,
     rules::{Engine, KernelFilter, RulesError},
     service_manager::ServiceManager,
     settings::Settings,
@@ -173,5 +174,10 @@ fn load_rules(settings: &Settings) -> Result<Engine, RulesError> {
 }
 
 fn kernel_settings(filter: &KernelFilter) -> KernelSettings {
-    KernelSettings::of(&filter.terms, filter.environment)
+    KernelSettings::of(&filter.terms, &filter.mappings, filter.environment)
+}
+
+/// What the rules want to see beyond execs.
+fn sights(filter: &KernelFilter) -> Sights {
+    Sights { mappings: !filter.mappings.is_empty(), writers: filter.writers }
 }

@@ -21,7 +21,7 @@ pub use verdict::{Report, VerdictCheck};
 
 use crate::{
     decode::decode,
-    kernel::{Host, Kernel, KernelError, LoadOptions, RingReader, btf::BtfChoice},
+    kernel::{Host, Kernel, KernelError, LoadOptions, RingReader, Sights, btf::BtfChoice},
 };
 
 /// How long the verdicts may take: a thousand times what they do. A limit for failures only.
@@ -59,7 +59,12 @@ pub fn run(btf: &BtfChoice) -> Result<Report, SelftestError> {
 
 async fn prove(btf: &BtfChoice) -> Result<Report, SelftestError> {
     let begin = Instant::now();
-    let options = LoadOptions { settings: only_container_overlays(), kernel_log: false, pins: None };
+    let options = LoadOptions {
+        settings: only_container_overlays(),
+        sights: Sights::default(),
+        kernel_log: false,
+        pins: None,
+    };
     let mut kernel = Kernel::arm(&Host::look()?.with_btf(btf), &options)?;
     let counters = kernel.take_counters()?;
     let mut ring = kernel.take_reader()?;
@@ -98,5 +103,5 @@ async fn prove(btf: &BtfChoice) -> Result<Report, SelftestError> {
 /// Files of overlays, run in another mount or pid namespace than the host's: few on any host, and the three of the test.
 fn only_container_overlays() -> KernelSettings {
     let both = predicate::OVERLAY | predicate::CONTAINER_LIKE;
-    KernelSettings::of(&[FilterTerm { mask: both, value: both }], false)
+    KernelSettings::of(&[FilterTerm { mask: both, value: both }], &[], false)
 }

@@ -475,6 +475,12 @@ fn filters_are_as_narrow_as_the_kernel_can_tell() {
             "from a memfd; or in a container, from the upper layer",
         ),
         (&["not (container.id = host or proc.tty = 0)"], "in a container, with a terminal"),
+        (
+            &["container.id != host and drop.kind = exec_map and drop.origin in (new, memfd)"],
+            "mapped executable: in a container, from the upper layer; or mapped executable: in a container, from a memfd",
+        ),
+        // What the process has executed says nothing about what it maps.
+        (&["drop.kind = exec_map and proc.is_exe_upper_layer=true"], "mapped executable: every exec"),
         (&["container.id != host and drop.kind = script"], "in a container, of a script"),
         (
             &["container.id != host and drop.script.origin in (new, modified)"],

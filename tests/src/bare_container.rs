@@ -9,6 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::cgroup::ContainerCgroups;
@@ -120,6 +122,18 @@ impl BareContainer {
     #[must_use]
     pub fn cgroups(&self) -> &[PathBuf] {
         self.cgroups.folders()
+    }
+
+    /// Ends its present life.
+    #[track_caller]
+    pub fn kill(&self) {
+        for folder in self.cgroups() {
+            let Ok(pids) = fs::read_to_string(folder.join("cgroup.procs")) else { continue };
+            for pid in pids.lines().filter_map(|pid| pid.parse().ok()) {
+                // One that is gone has ended.
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
     }
 
     /// Runs a command (absolute path first) as the container's first process and waits for its end.

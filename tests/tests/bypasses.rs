@@ -8,6 +8,7 @@ use std::path::Path;
 
 use detector_tests::case::has_root;
 use detector_tests::image_tree::TOOL;
+use detector_tests::not_run::{Reason, not_run};
 use detector_tests::{Agent, BareContainer, marker, program_copy};
 
 const STOCK: &str = "Drop and execute new binary in container";
@@ -36,16 +37,14 @@ enum Verdict {
     Caught(&'static [(&'static str, &'static str)]),
     /// Another test shows it.
     CaughtElsewhere,
-    NotCaught,
     OutOfScope,
 }
-use Verdict::{Caught, CaughtElsewhere, NotCaught, OutOfScope};
+use Verdict::{Caught, CaughtElsewhere, OutOfScope};
 
 impl Verdict {
     const fn word(&self) -> &'static str {
         match self {
             Caught(_) | CaughtElsewhere => "caught",
-            NotCaught => "not caught",
             OutOfScope => "out of scope",
         }
     }
@@ -65,8 +64,8 @@ const TABLE: [Verdict; 17] = [
     // 2: a dropped script
     Caught(&[("SCRIPT /tmp/$N", SCRIPT), ("SCRIPT cd /tmp; ./$N", SCRIPT)]),
     // 3 and 4: mapped by a dynamic loader
-    NotCaught,
-    NotCaught,
+    CaughtElsewhere,
+    CaughtElsewhere,
     // 5: memfd
     Caught(&[("cp /bin/probe /tmp/$N; probe memfd /tmp/$N > /dev/null", MEMORY)]),
     // 6: the memory of a running process
@@ -91,7 +90,7 @@ const TABLE: [Verdict; 17] = [
     // 14: arguments changed behind the kernel's back
     CaughtElsewhere,
     // 15: a handler of binfmt_misc
-    NotCaught,
+    CaughtElsewhere,
     // 16: in another cgroup
     CaughtElsewhere,
     // 17: a process of the host enters the container
@@ -179,6 +178,33 @@ fn files_of_the_image_that_were_only_touched_are_told_from_drops() {
         ],
         &BareContainer::new(),
     );
+}
+
+/// 15: the handler is what runs, as the interpreter of a script is. The handlers are the kernel's, so this one is of a
+/// name that nothing else has, and is taken away again.
+#[test]
+fn a_handler_of_binfmt_misc_is_told_as_a_script() {
+    const CASE: &str = "a_handler_of_binfmt_misc_is_told_as_a_script";
+    if !has_root(CASE) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let agent = agent(folder.path());
+    let container = BareContainer::new();
+    let name = marker("bf");
+    let finished = container.sh(&format!(
+        "mkdir /m; busybox mount -t binfmt_misc none /m || exit 33\n\
+         echo ':{name}:E::{name}::/bin/sh:' > /m/register\n\
+         printf ': x\\n' > /tmp/f.{name}; chmod 755 /tmp/f.{name}; /tmp/f.{name}; echo -1 > /m/{name}; sleep 2"
+    ));
+    if finished.code() == 33 {
+        not_run(CASE, Reason::Unobtainable, "no binfmt_misc in this kernel");
+        return;
+    }
+    let alert = agent
+        .expect_alert("the handled file", |alert| alert.part_text("rule") == SCRIPT && alert.mentions(&name));
+    assert_eq!(alert.text("drop.script.path"), format!("/tmp/f.{name}"), "in {alert}");
+    agent.stop();
 }
 
 /// `| NUMBER | what | verdict | how |`

@@ -5,9 +5,10 @@ use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Duration;
 
 use detector_tests::case::has_root;
-use detector_tests::{process, program_copy};
+use detector_tests::{BareContainer, process, program_copy};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use serde_json::Value;
@@ -43,6 +44,7 @@ struct Said {
     can_run: bool,
     checks: BTreeMap<String, Value>,
     features: BTreeMap<String, Value>,
+    containers: Vec<Value>,
 }
 
 impl Said {
@@ -82,6 +84,7 @@ fn doctor(prepare: fn() -> io::Result<()>) -> Said {
         can_run: all["can_run"].as_bool().expect("yes or no"),
         checks: checks.into_iter().collect(),
         features: by("features", "name").into_iter().collect(),
+        containers: all["containers"].as_array().expect("a list").clone(),
     }
 }
 
@@ -99,9 +102,18 @@ fn with_root_the_main_hook_is_armed_and_the_facts_are_the_kernels() {
     assert!(said.text("kernel_release").contains(release.trim()), "{}", said.text("kernel_release"));
 
     assert_eq!(said.features["exec"]["hook"], "raw tracepoint");
-    for name in ["script", "exec_map", "dropper"] {
-        assert_eq!(said.features[name]["hook"], Value::Null, "{name} is not built in");
-        assert_eq!(said.features[name]["reason"], "not built in yet", "{name}");
+    assert_eq!(said.features["script"]["reason"], "not built in yet");
+    for name in ["exec_map", "dropper"] {
+        let (lsm, fentry) = (said.status("bpf_lsm") == "ok", said.status("fentry") == "ok");
+        let hook = &said.features[name]["hook"];
+        let expected = if lsm {
+            "BPF LSM".into()
+        } else if fentry {
+            "fentry".into()
+        } else {
+            Value::Null
+        };
+        assert_eq!(*hook, expected, "{name}: {}", said.features[name]["reason"]);
     }
 
     // A kprobe works only where the kernel has them.
@@ -210,4 +222,29 @@ fn a_kernel_without_btf_is_told_apart_from_missing_rights() {
     assert!(said.text("kernel_btf").contains("CONFIG_DEBUG_INFO_BTF"), "{}", said.text("kernel_btf"));
     assert_eq!(said.status("raw_tracepoint"), "ok", "needs no BTF: {}", said.text("raw_tracepoint"));
     assert_eq!(said.status("fentry"), "unknown", "was not tried: {}", said.text("fentry"));
+}
+
+#[test]
+fn what_would_be_missed_is_told_of_each_running_container() {
+    if !has_root("what_would_be_missed_is_told_of_each_running_container") {
+        return;
+    }
+    let container = BareContainer::new();
+    let ready = container.upper().join("ready");
+    let said = std::thread::scope(|scope| {
+        let life = scope.spawn(|| container.sh("echo > /ready; sleep 60"));
+        while !ready.exists() && !life.is_finished() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let said = doctor(|| Ok(()));
+        container.kill();
+        let _ = life.join();
+        said
+    });
+    let found = said.containers.iter().find(|one| one["id"] == container.id());
+    let found = found.unwrap_or_else(|| panic!("no {} in {:#?}", container.id(), said.containers));
+    assert_eq!((&found["root"], &found["covered"]), (&"overlay".into(), &"yes".into()), "{found}");
+    // What no hook sees here is what would be missed.
+    let missing = said.features.values().filter(|feature| feature["hook"].is_null()).count();
+    assert_eq!(found["missed"].as_array().map(Vec::len), Some(missing), "{found}");
 }

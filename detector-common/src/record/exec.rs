@@ -6,11 +6,13 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::RecordHeader;
 use crate::limits::{ANCESTOR_EXES, COMM_BYTES};
 
+pub use super::writer::Writer;
+
 /// Fixed part of the record; the sections lie behind it.
 #[derive(Clone, Copy, Debug, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct ExecRecord {
-    /// Kind [`super::RecordKind::Exec`].
+    /// Kind [`super::RecordKind::Exec`] or [`super::RecordKind::ExecMap`].
     pub header: RecordHeader,
     /// Which of the facts below could be read: bits of [`known`]. A clear bit means "could not tell".
     pub known: u64,
@@ -32,6 +34,8 @@ pub struct ExecRecord {
 
 /// Bits of [`ExecRecord::known`].
 pub mod known {
+    /// None of them.
+    pub const NOTHING: u64 = 0;
     /// The layer of the exe (origin, UPPER/LOWER flags).
     pub const LAYER: u64 = 1 << 0;
     /// Whether the exe is writable.
@@ -318,7 +322,7 @@ pub struct StdioFacts {
 }
 
 /// Number of sections of an exec record.
-pub const SECTIONS: usize = 25;
+pub const SECTIONS: usize = 28;
 
 /// The variable parts, by their index in [`ExecRecord::sections`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -374,6 +378,12 @@ pub enum SectionKind {
     AncestorExe6 = 23,
     /// As [`Self::AncestorExe0`], of the eighth ancestor.
     AncestorExe7 = 24,
+    /// A [`Subject`]: the file that was mapped. Absent in the record of an exec.
+    Subject = 25,
+    /// Path of that file: components, leaf first, each with its NUL.
+    SubjectPath = 26,
+    /// A [`Writer`]: who opened the file for writing last. Absent where nobody was seen.
+    Dropper = 27,
 }
 
 impl SectionKind {
@@ -419,6 +429,16 @@ pub mod section_status {
     pub const FAILED: u16 = 3;
     /// Equal to another section of this record.
     pub const SAME_AS: u16 = 4;
+}
+
+/// A file that a record is about besides the executed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Subject {
+    /// Bits of [`known`] about [`Self::file`].
+    pub known: u64,
+    /// Its facts.
+    pub file: FileFacts,
 }
 
 /// One ancestor process.

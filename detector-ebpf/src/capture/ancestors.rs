@@ -32,7 +32,7 @@ pub(crate) fn capture(scratch: &mut Scratch, task: Address) {
     }
     let mut index = 0;
     while index < ANCESTORS as u64 {
-        match climb_to_ancestor(index) {
+        match climb_to_ancestor(scratch.work.slot, index) {
             CAPTURED => tail::advance(scratch, size_of::<Ancestor>() as u32),
             ABOVE_THE_FIRST => {
                 tail::close(scratch, SectionKind::Ancestors, section_status::COMPLETE);
@@ -64,8 +64,8 @@ fn is_first(task: Address) -> Result<bool, Fault> {
 /// own, so that the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn climb_to_ancestor(index: u64) -> u64 {
-    let Some(scratch) = scratch() else { return UNREADABLE };
+extern "C" fn climb_to_ancestor(slot: u64, index: u64) -> u64 {
+    let Some(scratch) = scratch(slot) else { return UNREADABLE };
     let index = index as usize;
     if index >= ANCESTORS {
         return UNREADABLE;

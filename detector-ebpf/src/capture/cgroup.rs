@@ -68,7 +68,7 @@ fn walk(scratch: &mut Scratch, kind: SectionKind, cgroup: Address) {
     match follow(cgroup, offset!(cgroup_kn)) {
         Ok(node) => {
             scratch.work.current = node;
-            climb_cgroup(kind as u64);
+            climb_cgroup(scratch.work.slot, kind as u64);
         }
         Err(fault) => tail::fail(scratch, kind, fault),
     }
@@ -78,8 +78,8 @@ fn walk(scratch: &mut Scratch, kind: SectionKind, cgroup: Address) {
 /// the verifier looks at it once.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn climb_cgroup(kind: u64) -> u64 {
-    if let Some(scratch) = scratch()
+extern "C" fn climb_cgroup(slot: u64, kind: u64) -> u64 {
+    if let Some(scratch) = scratch(slot)
         && let Some(kind) = tail::kind(kind)
         && let Err(fault) = climb(scratch, kind)
     {

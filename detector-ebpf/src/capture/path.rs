@@ -112,11 +112,17 @@ pub(crate) fn ancestors(scratch: &mut Scratch) {
 }
 
 #[inline(always)]
-fn walk<const STEPS: usize>(scratch: &mut Scratch, kind: SectionKind, base: Address, mnt: u32, dentry: u32) {
+pub(crate) fn walk<const STEPS: usize>(
+    scratch: &mut Scratch,
+    kind: SectionKind,
+    base: Address,
+    mnt: u32,
+    dentry: u32,
+) {
     tail::open(scratch, kind);
     match scratch.work.place.read(base, mnt, dentry) {
         Ok(()) => {
-            climb_path(kind as u64, STEPS as u64);
+            climb_path(scratch.work.slot, kind as u64, STEPS as u64);
         }
         Err(fault) => tail::fail(scratch, kind, fault),
     }
@@ -126,8 +132,8 @@ fn walk<const STEPS: usize>(scratch: &mut Scratch, kind: SectionKind, base: Addr
 /// verifier looks at it once and not at each of its calls.
 #[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn climb_path(kind: u64, steps: u64) -> u64 {
-    if let Some(scratch) = scratch()
+extern "C" fn climb_path(slot: u64, kind: u64, steps: u64) -> u64 {
+    if let Some(scratch) = scratch(slot)
         && let Some(kind) = tail::kind(kind)
         && let Err(fault) = climb(scratch, kind, steps)
     {

@@ -6,23 +6,21 @@
 
 use aya_ebpf::{
     EbpfContext,
-    helpers::bpf_ktime_get_boot_ns,
     macros::{btf_tracepoint, raw_tracepoint},
     programs::{BtfTracePointContext, RawTracePointContext},
 };
 use aya_log_ebpf::debug;
 use detector_common::{
-    ABI_VERSION,
     counters::Counter,
-    record::{RecordHeader, RecordKind, exec::known},
+    record::{RecordKind, exec::known},
 };
 
 use crate::{
     capture::{self, executable::Executable},
-    emit::emit,
+    emit::{self, emit},
     filter,
     kernel_read::{Address, follow, typed},
-    maps::{count, scratch},
+    maps::{Slot, count, scratch},
     mark,
     preemption::undisturbed,
     settings::{offset, second_attached},
@@ -91,17 +89,12 @@ fn judged<C: EbpfContext, const TYPED: bool>(
     }
     debug!(ctx, "exec of a wanted file, predicates {}", facts);
 
-    let Some(scratch) = scratch() else {
+    let Some(scratch) = scratch(Slot::Exec as u64) else {
         count(Counter::NoScratch);
         return;
     };
-    scratch.record.header = RecordHeader {
-        abi: ABI_VERSION,
-        kind: RecordKind::Exec as u16,
-        size: 0,
-        // SAFETY: a helper without arguments.
-        boot_ns: unsafe { bpf_ktime_get_boot_ns() },
-    };
+    scratch.record.header = emit::header(RecordKind::Exec);
+    scratch.work.slot = Slot::Exec as u64;
     scratch.work.exe = exe;
     scratch.record.known = match copy {
         Copy::First => 0,

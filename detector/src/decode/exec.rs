@@ -4,7 +4,10 @@ use std::mem;
 
 use detector_common::{
     exe_flags,
-    record::exec::{self as record, ExecRecord, SectionKind, known},
+    record::{
+        RecordKind,
+        exec::{self as record, ExecRecord, FileFacts, SectionKind, known},
+    },
 };
 use zerocopy::FromBytes;
 
@@ -30,6 +33,7 @@ const PAGE_KB: u64 = 4;
 /// Decodes a record whose header has been checked into `event`, in place: an event is large, and moving it would cost
 /// as much as decoding it.
 pub(super) fn decode_exec(
+    record_kind: RecordKind,
     event: &mut ExecEvent,
     bytes: &[u8],
     clock: BootClock,
@@ -50,6 +54,7 @@ pub(super) fn decode_exec(
         stdio,
         usage,
         file: executed,
+        mapped,
         ancestors,
         cgroups,
         container,
@@ -66,9 +71,14 @@ pub(super) fn decode_exec(
     let mut sections = Sections { fixed: &fixed, tail, completeness: spare };
 
     let path = sections.path(SectionKind::ExePath, executed.path.take())?;
-    *executed = file(&fixed, path)?;
+    *executed = file(fixed.known, &fixed.exe, path)?;
+    *mapped = match record_kind {
+        RecordKind::Exec => None,
+        RecordKind::ExecMap => Some(Box::new(mapped_file(&mut sections)?)),
+    };
     decode_process(process, &mut sections, clock)?;
     sections.ancestors(clock, ancestors)?;
+    *dropper = sections.dropper(clock, ancestors)?;
     *stdio = sections.stdio(stdio.take())?.filter(|_| has(&fixed, known::STDIO));
     sections.cgroups(cgroups)?;
     *completeness = sections.completeness;
@@ -78,7 +88,9 @@ pub(super) fn decode_exec(
     *time_ns = clock.time_of(fixed.header.boot_ns);
     *stream = Stream { first_ns: *time_ns, previous_ns: *time_ns };
     *cpu = fixed.task.cpu;
-    *kind = if process.filename.is_some()
+    *kind = if record_kind == RecordKind::ExecMap {
+        ExecKind::ExecMap
+    } else if process.filename.is_some()
         && process.interpreter.is_some()
         && process.filename != process.interpreter
     {
@@ -93,8 +105,17 @@ pub(super) fn decode_exec(
     *container = Container::default();
     *names = Names::default();
     *examination = None;
-    *dropper = None;
     Ok(())
+}
+
+/// The file that was mapped; one of which nothing is known where the record had no room for it.
+fn mapped_file(sections: &mut Sections<'_>) -> Result<ExecutedFile, DecodeError> {
+    let path = sections.path(SectionKind::SubjectPath, None)?;
+    let bytes = sections.part(SectionKind::Subject)?.map_or(&[][..], |(bytes, _)| bytes);
+    match record::Subject::read_from_prefix(bytes) {
+        Ok((subject, _)) => file(subject.known, &subject.file, path),
+        Err(_) => Ok(ExecutedFile { path, ..ExecutedFile::default() }),
+    }
 }
 
 const fn has(fixed: &ExecRecord, bit: u64) -> bool {
@@ -221,31 +242,32 @@ fn resident(from: &record::Usage) -> u64 {
 }
 
 /// The origin by where the file lies: what is said about layers is about those of the container's root only.
-fn placed(fixed: &ExecRecord, origin: Origin) -> Origin {
-    let own_root = has(fixed, known::NS_ROOT) && has(fixed, known::OWN_NS_ROOT);
+fn placed(known: u64, file: &FileFacts, origin: Origin) -> Origin {
+    const OWN_ROOT: u64 = known::NS_ROOT | known::OWN_NS_ROOT;
+    let own_root = known & OWN_ROOT == OWN_ROOT;
     match origin {
         Origin::Image | Origin::New | Origin::Modified | Origin::MetadataOnly | Origin::Unknown
-            if own_root && fixed.exe.sb_magic == OVERLAY_MAGIC && fixed.exe.dev != fixed.exe.ns_root_dev =>
+            if own_root && file.sb_magic == OVERLAY_MAGIC && file.dev != file.ns_root_dev =>
         {
             Origin::ForeignOverlay
         }
-        Origin::NotOverlay if own_root && !has(fixed, known::ON_NS_ROOT) => Origin::Volume,
+        Origin::NotOverlay if own_root && known & known::ON_NS_ROOT == 0 => Origin::Volume,
         other => other,
     }
 }
 
-fn file(fixed: &ExecRecord, path: Option<Path>) -> Result<ExecutedFile, DecodeError> {
-    let from = &fixed.exe;
+fn file(known: u64, from: &FileFacts, path: Option<Path>) -> Result<ExecutedFile, DecodeError> {
     let origin =
         record::Origin::from_number(from.origin).ok_or(DecodeError::UnknownOrigin { origin: from.origin })?;
     let time = |sec: i64, nsec: u32| {
-        let sec = u64::try_from(sec).ok().filter(|_| has(fixed, known::TIMES))?;
+        let sec = u64::try_from(sec).ok().filter(|_| known & known::TIMES != 0)?;
         sec.checked_mul(1_000_000_000)?.checked_add(u64::from(nsec))
     };
     Ok(ExecutedFile {
         path,
         origin: placed(
-            fixed,
+            known,
+            from,
             match origin {
                 record::Origin::Unknown => Origin::Unknown,
                 record::Origin::Image => Origin::Image,
@@ -268,7 +290,7 @@ fn file(fixed: &ExecRecord, path: Option<Path>) -> Result<ExecutedFile, DecodeEr
         uid: from.uid,
         gid: from.gid,
         sb_magic: from.sb_magic,
-        root: has(fixed, known::ROOT).then_some((from.root_dev, from.root_sb_magic)),
+        root: (known & known::ROOT != 0).then_some((from.root_dev, from.root_sb_magic)),
         upper_ino: (from.upper_ino != 0).then_some(from.upper_ino),
     })
 }

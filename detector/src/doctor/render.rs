@@ -31,6 +31,18 @@ impl Diagnosis {
             };
             entry(&mut out, status, feature.name, &format!("{}: {how}", feature.sees));
         }
+        if !self.containers.is_empty() {
+            out.push_str("\nContainers that run here, and what would be missed of them:\n");
+        }
+        for one in &self.containers {
+            let name = one.container.id.as_deref().map_or("no id", |id| id.get(..12).unwrap_or(id));
+            let root = one.container.file_system.as_deref().unwrap_or("unknown");
+            let fact = format!("process {}, root on {root}", one.container.pid);
+            entry(&mut out, one.coverage.execs.name(), name, &fact);
+            for missed in &one.coverage.missed {
+                let _ = writeln!(out, "{:26}  missed: {missed}", "");
+            }
+        }
         let verdict = if self.can_run { "The agent can run here." } else { "The agent cannot run here." };
         out.push('\n');
         out.push_str(verdict);
@@ -53,7 +65,26 @@ impl Diagnosis {
                 })
             })
             .collect();
-        json!({ "can_run": self.can_run, "checks": checks, "features": features }).to_string()
+        let containers: Vec<Value> = self
+            .containers
+            .iter()
+            .map(|one| {
+                json!({
+                    "pid": one.container.pid,
+                    "id": one.container.id,
+                    "root": one.container.file_system,
+                    "covered": one.coverage.execs.name(),
+                    "missed": one.coverage.missed,
+                })
+            })
+            .collect();
+        json!({
+            "can_run": self.can_run,
+            "checks": checks,
+            "features": features,
+            "containers": containers,
+        })
+        .to_string()
     }
 }
 

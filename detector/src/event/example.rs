@@ -80,6 +80,7 @@ pub(crate) fn exec() -> ExecEvent {
             root: Some((41, 0x794c_7630)),
             upper_ino: Some(1_262_045),
         },
+        mapped: None,
         ancestors: ancestors(),
         cgroups: Cgroups(["", "cpuset", "cpu", "cpuacct", "blkio", "memory", "pids"].map(cgroup).to_vec()),
         container: container(),

@@ -68,6 +68,8 @@ pub struct ExecEvent {
     pub usage: Usage,
     /// The executed file.
     pub file: ExecutedFile,
+    /// The file that was mapped executable, where the event is about that and not about the exec.
+    pub mapped: Option<Box<ExecutedFile>>,
     /// The processes above it, parent first.
     pub ancestors: Vec<Ancestor>,
     /// Its cgroups.
@@ -89,6 +91,12 @@ pub struct ExecEvent {
 }
 
 impl ExecEvent {
+    /// The file that the event is about: the one that was mapped, else the executed one.
+    #[must_use]
+    pub fn subject(&self) -> &ExecutedFile {
+        self.mapped.as_deref().unwrap_or(&self.file)
+    }
+
     /// A part of the examination, or why there is none.
     pub fn finding<'e, T>(
         &'e self,

@@ -69,11 +69,14 @@ impl Examiner {
     #[must_use]
     pub fn wants(&self, event: &ExecEvent) -> bool {
         self.wanted.load(Ordering::Relaxed)
-            && (event.file.origin != Origin::Image || self.told(event).is_some())
+            && (event.subject().origin != Origin::Image || self.told(event).is_some())
     }
 
-    /// The executed file by its process, as long as that lives and has not executed another.
+    /// The executed file by its process, as long as that lives and has not executed another. A mapped file has no such name.
     pub fn open(&self, event: &ExecEvent) -> Finding<File> {
+        if event.mapped.is_some() {
+            return Err(Gap::Gone);
+        }
         let link = self.proc.join(event.process.pid.to_string()).join("exe");
         let file = File::open(link).map_err(|_| Gap::Gone)?;
         let data = file.metadata().map_err(|_| Gap::Unreadable)?;
@@ -94,7 +97,7 @@ impl Examiner {
             (Err(gap), _) => Err(*gap),
             (Ok(_), None) => Err(Gap::Gone),
         };
-        let (content, identical_to_image) = if event.file.origin == Origin::Image {
+        let (content, identical_to_image) = if event.subject().origin == Origin::Image {
             (Err(Gap::NotAsked), Ok(true))
         } else {
             let content = match &mut executed {
@@ -103,9 +106,9 @@ impl Examiner {
             };
             let found = executed.as_ref().ok().and_then(path_of);
             let seen =
-                event.file.path.as_ref().filter(|path| path.complete).map(|path| path_from(&path.bytes));
+                event.subject().path.as_ref().filter(|path| path.complete).map(|path| path_from(&path.bytes));
             let paths = [seen, found].into_iter().flatten();
-            let same = self.identical(&content, event.file.origin, layers.as_ref(), paths);
+            let same = self.identical(&content, event.subject().origin, layers.as_ref(), paths);
             (content, same)
         };
         let script = self.told(event).map(|told| self.script(event, told, place.as_ref(), layers.as_ref()));
@@ -115,13 +118,14 @@ impl Examiner {
     /// By its path in the container. Whoever can rename files there could put another one in its place: the times
     /// have to be those that the kernel saw.
     fn by_path(event: &ExecEvent, place: Option<&Place>) -> Finding<File> {
-        let path = event.file.path.as_ref().filter(|path| path.complete).ok_or(Gap::Gone)?;
+        let seen = event.subject();
+        let path = seen.path.as_ref().filter(|path| path.complete).ok_or(Gap::Gone)?;
         let file = place.ok_or(Gap::Gone)?.open(&path_from(&path.bytes))?;
         let data = file.metadata().map_err(|_| Gap::Unreadable)?;
         let changed = u64::try_from(i128::from(data.ctime()) * 1_000_000_000 + i128::from(data.ctime_nsec()));
-        let same = data.ino() == event.file.ino
-            && data.len() == event.file.size
-            && event.file.ctime_ns.is_some_and(|ctime| Ok(ctime) == changed);
+        let same = data.ino() == seen.ino
+            && data.len() == seen.size
+            && seen.ctime_ns.is_some_and(|ctime| Ok(ctime) == changed);
         if same { Ok(file) } else { Err(Gap::Replaced) }
     }
 

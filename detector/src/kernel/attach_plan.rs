@@ -118,6 +118,9 @@ struct Design {
 /// kprobe.
 const SECURITY_HOOKS: &[Hook] = &[Hook::Lsm, Hook::Fentry, Hook::Kprobe];
 
+/// Of these the ones that tell the verifier what their arguments are.
+const TYPED_HOOKS: &[Hook] = &[Hook::Lsm, Hook::Fentry];
+
 const DESIGNS: &[Design] = &[
     Design {
         name: "exec",
@@ -133,11 +136,16 @@ const DESIGNS: &[Design] = &[
     },
     Design {
         name: "exec_map",
-        sees: "files that are mapped executable",
-        built_in: false,
-        hooks: SECURITY_HOOKS,
+        sees: "files that are mapped executable, where a rule asks for them",
+        built_in: true,
+        hooks: TYPED_HOOKS,
     },
-    Design { name: "dropper", sees: "who wrote the file", built_in: false, hooks: SECURITY_HOOKS },
+    Design {
+        name: "dropper",
+        sees: "who wrote the file, where a rule asks for that",
+        built_in: true,
+        hooks: TYPED_HOOKS,
+    },
 ];
 
 /// Chooses a hook for each feature.
@@ -222,10 +230,28 @@ mod tests {
             ("-++++", None),
         ];
         for (letters, expected) in table {
-            for name in ["script", "exec_map", "dropper"] {
+            let found = feature(letters, "script");
+            assert_eq!(found.hook, Err("not built in yet".to_owned()), "{letters}");
+            assert_eq!(found.would_use, expected, "{letters}");
+        }
+    }
+
+    #[test]
+    fn mappings_and_writers_live_on_the_lsm_or_on_function_entries_and_on_nothing_else() {
+        let table = [
+            ("+++++", Ok(Hook::Lsm)),
+            ("++-++", Ok(Hook::Fentry)),
+            ("++--+", Err("BPF LSM: refused; fentry: refused")),
+            ("-++++", Err("ring buffer: refused")),
+        ];
+        for (letters, expected) in table {
+            for name in ["exec_map", "dropper"] {
                 let found = feature(letters, name);
-                assert_eq!(found.hook, Err("not built in yet".to_owned()), "{letters} {name}");
-                assert_eq!(found.would_use, expected, "{letters} {name}");
+                assert_eq!(
+                    found.hook.as_ref().map_err(String::as_str).copied(),
+                    expected,
+                    "{letters} {name}"
+                );
             }
         }
     }

@@ -5,10 +5,10 @@ use std::{
     io,
     os::fd::{AsRawFd as _, OwnedFd},
     ptr::NonNull,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
-use detector_common::settings::Settings;
+use detector_common::settings::{Filter, Settings};
 
 /// The map's one page; unmapped on drop.
 pub(super) struct LiveSettings {
@@ -45,15 +45,24 @@ impl LiveSettings {
         // SAFETY: the page is mapped as long as self lives, and pages are aligned; the members are written as whole
         // words, which is how the kernel side reads them.
         unsafe {
-            for (index, word) in settings.wanted.iter().enumerate() {
-                AtomicU64::from_ptr(&raw mut (*place).wanted[index]).store(*word, Ordering::Relaxed);
-            }
-            for (index, word) in settings.possible.iter().enumerate() {
-                AtomicU64::from_ptr(&raw mut (*place).possible[index]).store(*word, Ordering::Relaxed);
-            }
-            AtomicU32::from_ptr(&raw mut (*place).on_demand).store(settings.on_demand, Ordering::Relaxed);
-            AtomicU32::from_ptr(&raw mut (*place).want_env).store(settings.want_env, Ordering::Relaxed);
+            store(&raw mut (*place).execs, &settings.execs);
+            store(&raw mut (*place).mappings, &settings.mappings);
+            AtomicU64::from_ptr(&raw mut (*place).want_env).store(settings.want_env, Ordering::Relaxed);
         }
+    }
+}
+
+/// Writes a filter word by word.
+///
+/// # Safety
+/// `place` must be valid and aligned, and only be read as whole words by others.
+unsafe fn store(place: *mut Filter, filter: &Filter) {
+    const WORDS: usize = size_of::<Filter>() / 8;
+    const { assert!(size_of::<Filter>().is_multiple_of(8)) };
+    let words: [u64; WORDS] = zerocopy::transmute!(*filter);
+    for (index, word) in words.into_iter().enumerate() {
+        // SAFETY: within the filter, which is made of such words.
+        unsafe { AtomicU64::from_ptr(place.cast::<u64>().add(index)).store(word, Ordering::Relaxed) };
     }
 }
 

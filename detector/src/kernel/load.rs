@@ -27,6 +27,7 @@ use super::{
     offsets,
     pins::Stamp,
     preemption::{self, TracepointPrograms},
+    security_hooks::{self, Choice, Outcome, Sight, Sights},
 };
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/detector-ebpf.o"));
@@ -52,6 +53,8 @@ const SMALLEST_RING: u32 = 4096;
 pub struct LoadOptions {
     /// The filter.
     pub settings: Settings,
+    /// What shall be seen beyond execs, where the kernel lets us.
+    pub sights: Sights,
     /// Whether the kernel side's debug log is wanted.
     pub kernel_log: bool,
     /// The folder in which hooks are pinned, and found by the next agent; `None`: they end with this one.
@@ -64,6 +67,9 @@ pub struct Kernel {
     settings: LiveSettings,
     /// First and second program.
     programs: Vec<Attached>,
+    /// Programs of other hooks.
+    beside: Vec<Attached>,
+    outcomes: Vec<Outcome>,
     log: bool,
     handover: Option<Handover>,
     backlog: Backlog,
@@ -99,12 +105,16 @@ impl Kernel {
         let btf = Btf::parse(&bytes)?;
         let offsets = offsets::resolve(&btf)?;
         let needs = Needs::of(&btf, &offsets);
+        let choices = security_hooks::choose(options.sights, &btf);
+        let has = |sight| choices.iter().flatten().any(|choice: &Choice| choice.sight == sight);
 
         let log_level = [if options.kernel_log { LOG_ALL } else { LOG_OFF }];
         let second = u32::from(needs.second).to_ne_bytes();
+        let writers = u32::from(has(Sight::Writers)).to_ne_bytes();
         let globals = HashMap::from([
             ("OFFSETS", (offsets.as_bytes(), true)),
             ("SECOND_ATTACHED", (&second[..], true)),
+            ("WRITERS_SEEN", (&writers[..], true)),
             (aya_log::LEVEL, (&log_level[..], false)),
         ]);
         let mut sizes = Vec::new();
@@ -114,10 +124,16 @@ impl Kernel {
         if !needs.second {
             sizes.push(("MARKS", 1));
         }
+        if !has(Sight::Writers) {
+            sizes.push(("WRITERS", 1));
+        }
+        if !has(Sight::Mappings) {
+            sizes.extend([("SEEN_MAPPINGS", 1), ("SCRATCH", 1)]);
+        }
         let typed = btf.typedef_id(TRACEPOINT_TYPE).map(ProgramKind::TypedTracepoint);
         let begun = options.pins.as_ref().map(|folder| {
             let making = format!("{sizes:?} {typed:?} {:?}", needs.switch);
-            let globals = [offsets.as_bytes(), &second, &log_level];
+            let globals = [offsets.as_bytes(), &second, &writers, &log_level];
             Handover::begin(folder, Stamp::of([OBJECT, making.as_bytes()].into_iter().chain(globals)))
         });
         let handover = begun.transpose()?;
@@ -134,6 +150,8 @@ impl Kernel {
             object,
             settings,
             programs: Vec::new(),
+            beside: Vec::new(),
+            outcomes: Vec::new(),
             log: options.kernel_log,
             recursion_told: handover
                 .as_ref()
@@ -141,6 +159,11 @@ impl Kernel {
             handover,
             backlog: Backlog::default(),
         };
+        for choice in choices {
+            let outcome =
+                choice.map_or_else(|outcome| outcome, |choice| kernel.attach_beside(&choice, needs.switch));
+            kernel.outcomes.push(outcome);
+        }
         kernel.attach_all(typed, &needs, host)?;
         let hooks: Vec<&str> = kernel.programs.iter().map(|attached| attached.name).collect();
         if let Some(handover) = &mut kernel.handover {
@@ -193,6 +216,33 @@ impl Kernel {
         }
         self.programs.push(Attached { name, program, _link: link });
         Ok(())
+    }
+
+    /// A hook that the agent can go without.
+    fn attach_beside(&mut self, choice: &Choice, switch: Option<PreemptionSwitch>) -> Outcome {
+        let tried = self
+            .object
+            .load(choice.program, choice.kind, switch)
+            .map_err(|(error, log)| {
+                debug!("`{}` is refused: {error}\n{log}", choice.program);
+                format!("loading it for {}: {error}", choice.hook)
+            })
+            .and_then(|program| {
+                bpf_call::open_raw_tracepoint(&program, None)
+                    .map(|link| Attached { name: choice.program, program, _link: link })
+                    .map_err(|error| format!("attaching it to {}: {error}", choice.hook))
+            });
+        let hook = tried.map(|attached| {
+            self.beside.push(attached);
+            choice.hook
+        });
+        Outcome { sight: choice.sight, hook }
+    }
+
+    /// What became of the sights that were asked for.
+    #[must_use]
+    pub fn sights(&self) -> &[Outcome] {
+        &self.outcomes
     }
 
     /// Changes what the running hooks send, with the next exec on each CPU; none goes unjudged meanwhile.
@@ -251,7 +301,8 @@ impl Kernel {
     #[must_use]
     pub fn run_statistics(&self) -> Option<(u64, u64)> {
         let sum = |fact| -> u64 {
-            self.programs.iter().filter_map(|attached| fact_file::number(&attached.program, fact)).sum()
+            let all = self.programs.iter().chain(&self.beside);
+            all.filter_map(|attached| fact_file::number(&attached.program, fact)).sum()
         };
         let runs = sum("run_cnt:");
         (runs > 0).then(|| (runs, sum("run_time_ns:")))

@@ -14,6 +14,7 @@ use super::{
     loss_watch::{self, Counted, LossWatch},
     reload::Fresh,
     selftest::Moment,
+    sights,
     snapshots::Snapshots,
     stages::{BATCH, Stages},
     versions::versions,
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     alert::Priority,
     format::InternalAlert,
-    kernel::{Counters, Host, Kernel, LoadOptions, Loss, RingReader},
+    kernel::{Counters, Host, Kernel, LoadOptions, Loss, RingReader, Sights},
     privileges::give_up,
     rules::Engine,
     selftest::Keeper,
@@ -40,6 +41,8 @@ pub(super) struct Agent {
     pub(super) configuration: Configuration,
     pub(super) host: Host,
     pub(super) kernel: Kernel,
+    /// What was asked for beyond execs at the start.
+    sights: Sights,
     /// Forwards the kernel side's debug log.
     pub(super) log_task: Option<JoinHandle<()>>,
     pub(super) counters: Counters,
@@ -62,10 +65,14 @@ impl Agent {
         let host = Host::look()?.with_btf(&settings.btf);
         let options = LoadOptions {
             settings: kernel_settings(engine.filter()),
+            sights: sights(engine.filter()),
             kernel_log: settings.kernel_log,
             pins: settings.pins.enabled.then(|| settings.pins.folder.clone()),
         };
         let mut kernel = Kernel::arm(&host, &options)?;
+        for outcome in kernel.sights() {
+            if outcome.hook.is_ok() { info!("{outcome}") } else { warn!("{outcome}") }
+        }
         let counters = kernel.take_counters()?;
         let ring = kernel.take_reader()?;
         // It asks for rights that go now.
@@ -84,6 +91,7 @@ impl Agent {
             snapshots: Snapshots::new(settings.metrics.clone()),
             configuration,
             host,
+            sights: options.sights,
             kernel,
             log_task,
             counters,
@@ -147,6 +155,12 @@ impl Agent {
         let settings = &configuration.settings;
         // The only step that can fail comes first.
         self.stages.outputs.change(&settings.outputs).map_err(|error| error.to_string())?;
+        let (now, wanted) = (self.sights, sights(engine.filter()));
+        if (wanted.mappings && !now.mappings) || (wanted.writers && !now.writers) {
+            warn!(
+                "the new rules ask for more than execs (mappings, writers): that is seen only after a restart"
+            );
+        }
         self.kernel.set_filter(&kernel_settings(engine.filter()));
         self.stages.change(settings, engine);
         self.losses.change(settings.losses.clone(), Instant::now());

@@ -322,7 +322,14 @@ mod tests {
 
     fn filter(terms: &[(u32, u32)]) -> KernelFilter {
         let terms = terms.iter().map(|&(mask, value)| FilterTerm { mask, value }).collect();
-        KernelFilter { terms, environment: false, examination: false, interpreters: false }
+        KernelFilter {
+            terms,
+            mappings: Vec::new(),
+            environment: false,
+            writers: false,
+            examination: false,
+            interpreters: false,
+        }
     }
 
     /// A test under way of which all files have run; the records are process id and origin.

@@ -6,7 +6,7 @@ use detector_common::settings::Settings as KernelSettings;
 
 use super::{CapabilitySet, Facts, cgroups, file_system_mounted, lockdown, lsm_list, status_field};
 use crate::kernel::{
-    Host, Kernel, LoadOptions,
+    Host, Kernel, LoadOptions, Sights,
     btf::{Btf, BtfChoice},
     hook_probes,
     offsets::resolve_all,
@@ -73,7 +73,12 @@ impl Facts {
 
 /// Arms the agent's own hook with a filter that lets nothing pass.
 fn arm(btf: &BtfChoice) -> Result<(), String> {
-    let options = LoadOptions { settings: KernelSettings::default(), kernel_log: false, pins: None };
+    let options = LoadOptions {
+        settings: KernelSettings::default(),
+        sights: Sights::default(),
+        kernel_log: false,
+        pins: None,
+    };
     Host::look()
         .and_then(|host| Kernel::arm(&host.with_btf(btf), &options))
         .map(drop)

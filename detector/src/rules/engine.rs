@@ -11,7 +11,7 @@ use detector_rule_lang::{self as lang, Input, Program, Template, TemplateKey};
 use super::{
     catalog::{Asked, shown},
     fields::{self, Field},
-    pushdown::{KernelFilter, same_for_all},
+    pushdown::{KernelFilter, asks_for_mappings, same_for_all},
     resolve::ExtraTemplate,
 };
 use crate::{
@@ -50,6 +50,8 @@ pub struct Engine {
 }
 
 struct Rule {
+    /// Whether it is asked about files that are mapped.
+    mappings: bool,
     program: Program<Field>,
     alert: Arc<AlertRule>,
     /// What stands for [`AlertRule::fields`].
@@ -116,7 +118,8 @@ impl Engine {
     /// Hands the alerts that this event is to `alert`. Nothing is allocated for rules that do not match.
     pub fn evaluate(&self, event: &ExecEvent, mut alert: impl FnMut(Alert)) {
         for rule in &self.rules {
-            if rule.program.matches(&mut Asked(event)) {
+            let concerned = event.mapped.is_none() || rule.mappings;
+            if concerned && rule.program.matches(&mut Asked(event)) {
                 alert(rule.alert(event));
                 if !self.all_matching {
                     return;
@@ -190,6 +193,7 @@ impl Rule {
             fields: keys,
         };
         Self {
+            mappings: asks_for_mappings(&parts.program),
             program: parts.program,
             alert: Arc::new(alert),
             fields: fields.into_values().collect(),

@@ -23,8 +23,12 @@ const MOST_CUBES: usize = 64;
 pub struct KernelFilter {
     /// An exec is sent when any of them is met; never more than the kernel takes.
     pub terms: Vec<FilterTerm>,
+    /// A file that is mapped executable is reported when any of them is met; none where no rule asks for that.
+    pub mappings: Vec<FilterTerm>,
     /// Whether records shall carry the environment.
     pub environment: bool,
+    /// Whether some rule asks who opened the file for writing.
+    pub writers: bool,
     /// Whether some rule asks for what only the file itself tells.
     pub examination: bool,
     /// Whether some condition is about what interpreters are told to run.
@@ -37,18 +41,29 @@ impl KernelFilter {
         programs: impl IntoIterator<Item = &'p Program<Field>>,
         fields: impl Iterator<Item = &'p Field>,
     ) -> Self {
-        let mut wanted = Cubes::none();
+        let (mut wanted, mut mappings) = (Cubes::none(), Cubes::none());
         let mut interpreters = false;
         for program in programs {
-            wanted = wanted.or(over(program.expr(), true));
+            wanted = wanted.or(over(program.expr(), true, Event::Exec));
+            if asks_for_mappings(program) {
+                mappings = mappings.or(over(program.expr(), true, Event::Mapping));
+            }
             program.for_each_field(|info| interpreters |= info.field.asks_for_interpreters());
         }
-        let (mut environment, mut examination) = (false, interpreters);
+        let (mut environment, mut examination, mut writers) = (false, interpreters, false);
         for field in fields {
+            writers |= field.needs_writers();
             environment |= field.reads_environment();
             examination |= field.needs_examination();
         }
-        Self { terms: wanted.at_most(FILTER_TERMS), environment, examination, interpreters }
+        Self {
+            terms: wanted.at_most(FILTER_TERMS),
+            mappings: mappings.at_most(FILTER_TERMS),
+            environment,
+            writers,
+            examination,
+            interpreters,
+        }
     }
 
     /// Whether the kernel sends an exec with these predicates.
@@ -66,12 +81,28 @@ impl KernelFilter {
     /// In words, for reports.
     #[must_use]
     pub fn describe(&self) -> String {
-        if self.terms.is_empty() {
+        if self.terms.is_empty() && self.mappings.is_empty() {
             return "nothing: no rule can match an exec".to_owned();
         }
-        let terms: Vec<String> = self.terms.iter().copied().map(describe).collect();
+        let mut terms: Vec<String> = self.terms.iter().copied().map(describe).collect();
+        terms.extend(self.mappings.iter().map(|term| format!("mapped executable: {}", describe(*term))));
         terms.join("; or ")
     }
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    Exec,
+    /// A file that is mapped executable.
+    Mapping,
+}
+
+/// Whether a rule is asked about files that are mapped: its condition has to speak of kinds. One that does not is about execs.
+pub(super) fn asks_for_mappings(program: &Program<Field>) -> bool {
+    let mut asks = false;
+    program.for_each_field(|info| asks |= info.field.asks_for_mappings());
+    asks && over(program.expr(), true, Event::Mapping) != Cubes::none()
 }
 
 fn describe(term: FilterTerm) -> String {
@@ -172,35 +203,35 @@ fn narrowed(cubes: &BTreeSet<(u32, u32)>) -> BTreeSet<(u32, u32)> {
 
 /// The execs for which the node may have this truth. Recursion as deep as conditions nest: loops, as closures would each
 /// take a frame.
-fn over(node: &Node<Field>, truth: bool) -> Cubes {
+fn over(node: &Node<Field>, truth: bool, event: Event) -> Cubes {
     match (node, truth) {
         (Node::And(nodes), true) | (Node::Or(nodes), false) => {
             let mut cubes = Cubes::all();
             for node in nodes {
-                cubes = cubes.and(&over(node, truth));
+                cubes = cubes.and(&over(node, truth, event));
             }
             cubes
         }
         (Node::Or(nodes), true) | (Node::And(nodes), false) => {
             let mut cubes = Cubes::none();
             for node in nodes {
-                cubes = cubes.or(over(node, truth));
+                cubes = cubes.or(over(node, truth, event));
             }
             cubes
         }
-        (Node::Not(node), _) => over(node, !truth),
-        (Node::Check(check), _) => check_over(check, truth),
+        (Node::Not(node), _) => over(node, !truth, event),
+        (Node::Check(check), _) => check_over(check, truth, event),
         (Node::OtherEvent { .. }, true) => Cubes::none(),
         (Node::OtherEvent { .. }, false) => Cubes::all(),
     }
 }
 
-fn check_over(check: &CompiledCheck<Field>, truth: bool) -> Cubes {
+fn check_over(check: &CompiledCheck<Field>, truth: bool, event: Event) -> Cubes {
     // Event numbers start at 1: Falco's idiom for "never".
     if matches!(&*check.text, "evt.num=0" | "evt.num = 0") {
         return if truth { Cubes::none() } else { Cubes::all() };
     }
-    let Some(domain) = only_field(check).and_then(|field| domain(field.entry().name)) else {
+    let Some(domain) = only_field(check).and_then(|field| domain(field.entry().name, event)) else {
         return Cubes::all();
     };
     domain.into_iter().fold(Cubes::none(), |cubes, (value, when)| {
@@ -216,7 +247,12 @@ fn check_over(check: &CompiledCheck<Field>, truth: bool) -> Cubes {
 
 /// What the check says of every exec, if that is the same.
 pub(super) fn same_for_all(check: &CompiledCheck<Field>) -> Option<bool> {
-    [true, false].into_iter().find(|truth| check_over(check, !truth) == Cubes::none())
+    let never = |truth: bool| {
+        [Event::Exec, Event::Mapping]
+            .into_iter()
+            .all(|event| check_over(check, truth, event) == Cubes::none())
+    };
+    [true, false].into_iter().find(|truth| never(!truth))
 }
 
 /// The one field that decides the check, if there is but one.
@@ -240,7 +276,16 @@ enum Possible {
 }
 
 /// The values of a field, each with the execs that have it; `None` for a field that the kernel knows nothing about.
-fn domain(name: &str) -> Option<Vec<(Possible, Cubes)>> {
+fn domain(name: &str, event: Event) -> Option<Vec<(Possible, Cubes)>> {
+    if event == Event::Mapping {
+        match name {
+            "drop.kind" => return Some(vec![(Possible::Is(Value::text("exec_map")), Cubes::all())]),
+            // The kernel looks at the mapped file, and not at that of the process.
+            "proc.is_exe_upper_layer" | "proc.is_exe_lower_layer" | "proc.is_exe_from_memfd" => return None,
+            name if name.starts_with("drop.script.") => return Some(vec![(Possible::Nothing, Cubes::all())]),
+            _ => {}
+        }
+    }
     let is = |value| Possible::Is(value);
     let text = |text: &'static str| Possible::Is(Value::text(text));
     let bit = |bit| (Cubes::one(bit, bit), Cubes::one(bit, 0));
@@ -299,7 +344,8 @@ fn of_origin(origin: Origin) -> Cubes {
     const ELSEWHERE: u32 = OVERLAY | predicate::MEMFD | predicate::TMPFS;
     match origin {
         Origin::Image => Cubes::one(OVERLAY | UPPER, OVERLAY),
-        Origin::New | Origin::Modified | Origin::MetadataOnly => Cubes::one(UPPER, UPPER),
+        // Of a layer that could not be told no term is refused; and it may be that only the rest could not be.
+        Origin::New | Origin::Modified | Origin::MetadataOnly | Origin::Unknown => Cubes::one(UPPER, UPPER),
         Origin::Memfd => Cubes::one(predicate::MEMFD, predicate::MEMFD),
         Origin::Tmpfs => Cubes::one(predicate::TMPFS, predicate::TMPFS),
         Origin::NotOverlay => Cubes::one(ELSEWHERE, 0),
@@ -312,8 +358,6 @@ fn of_origin(origin: Origin) -> Cubes {
             const ALL: u32 = OVERLAY | predicate::FOREIGN | predicate::CONTAINER_LIKE;
             Cubes::one(ALL, ALL)
         }
-        // Of a file that is not on an overlay the kernel always knows where it is.
-        Origin::Unknown => Cubes::one(OVERLAY, OVERLAY),
     }
 }
 

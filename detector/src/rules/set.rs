@@ -138,7 +138,7 @@ fn below(path: &Path) -> Vec<PathBuf> {
 mod tests {
     use super::{RuleChoice, RulesError};
     use crate::{
-        event::{ContainerId, ExeFlags, Origin, example},
+        event::{ContainerId, ExeFlags, ExecKind, Origin, example},
         rules::resolve::{Selection, Which},
     };
 
@@ -169,6 +169,18 @@ mod tests {
         event.file.flags = ExeFlags(ExeFlags::UPPER_LAYER);
         event.container.id = ContainerId::Host;
         assert_eq!(fires(&event), 0);
+    }
+
+    #[test]
+    fn a_mapped_file_concerns_only_rules_that_speak_of_kinds() {
+        let choice = RuleChoice::default();
+        let engine = choice.engine(choice.load(), "evt.time").unwrap();
+        let mut event = example::exec();
+        event.mapped = Some(Box::new(event.file.clone()));
+        event.kind = ExecKind::ExecMap;
+        let mut alerts = 0;
+        engine.evaluate(&event, |_| alerts += 1);
+        assert_eq!(alerts, 0, "the process itself has its own event");
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub(super) const TABLE: &[Entry] = &[
     optional("bprm_argc", Offset(&["linux_binprm.argc"])),
     optional("bprm_envc", Offset(&["linux_binprm.envc"])),
     required("file_f_inode", Offset(&["file.f_inode"])),
+    optional("file_f_mode", Offset(&["file.f_mode"])),
     required("file_path_mnt", Offset(&["file.f_path.mnt"])),
     required("file_path_dentry", Offset(&["file.f_path.dentry"])),
     required("dentry_parent", Offset(&["dentry.d_parent"])),

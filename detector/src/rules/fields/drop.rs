@@ -8,7 +8,7 @@ pub(super) static FIELDS: &[Entry] = &[
     Entry::text(
         "drop.origin",
         "where the file comes from: image, new, modified, metadata_only, memfd, tmpfs, volume, foreign_overlay, not_overlay, unknown",
-        |event, _| Some(Value::text(event.file.origin.name())),
+        |event, _| Some(Value::text(event.subject().origin.name())),
     ),
     Entry::text(
         "drop.kind",
@@ -19,7 +19,7 @@ pub(super) static FIELDS: &[Entry] = &[
         "drop.confidence",
         "how sure the origin is: high, low on a root without layers (by times alone), none where it is unknown",
         |event, _| {
-            Some(Value::text(match event.file.origin {
+            Some(Value::text(match event.subject().origin {
                 Origin::Unknown => "none",
                 Origin::NotOverlay => "low",
                 _ => "high",
@@ -29,7 +29,7 @@ pub(super) static FIELDS: &[Entry] = &[
     Entry::bool(
         "drop.newer_than_container",
         "whether the file was changed after the start of the container; all there is to tell on a root without layers",
-        |event, _| Some(Value::Bool(event.file.ctime_ns? > started(event)?)),
+        |event, _| Some(Value::Bool(event.subject().ctime_ns? > started(event)?)),
     ),
     Entry::signed(
         "drop.age_ms",
@@ -78,7 +78,7 @@ fn started(event: &ExecEvent) -> Option<u64> {
 }
 
 fn age_ms(event: &ExecEvent) -> Option<i64> {
-    let (now, changed) = (i64::try_from(event.time_ns).ok()?, i64::try_from(event.file.ctime_ns?).ok()?);
+    let (now, changed) = (i64::try_from(event.time_ns).ok()?, i64::try_from(event.subject().ctime_ns?).ok()?);
     Some((now - changed) / 1_000_000)
 }
 

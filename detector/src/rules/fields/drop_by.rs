@@ -11,9 +11,11 @@ pub(super) static FIELDS: &[Entry] = &[
     Entry::text("drop.by.comm", "name of the process that wrote the file, at most 15 bytes", |event, _| {
         Some(Value::text(&by(event)?.comm))
     }),
-    Entry::text("drop.by.exe", "path of the program that wrote the file", |event, _| {
-        Some(Value::text(&by(event)?.exe.as_ref()?.bytes))
-    }),
+    Entry::text(
+        "drop.by.exe",
+        "path of the program that wrote the file; only its name where the process is not among the ancestors",
+        |event, _| Some(Value::text(&by(event)?.exe.as_ref()?.bytes)),
+    ),
     Entry::text("drop.by.cmdline", "command line of the process that wrote the file", |event, _| {
         Some(Value::text(by(event)?.cmdline.as_ref()?))
     }),

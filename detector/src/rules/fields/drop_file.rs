@@ -8,10 +8,10 @@ use crate::event::{Content, ElfFacts, ExecEvent, FileMount, Gap, Value, lossy};
 pub(super) static FIELDS: &[Entry] = &[
     Entry::text(
         "drop.path",
-        "path of the file that the alert is about: the executed file, or the script that it was told to run",
+        "path of the file that the alert is about: the executed or mapped file, or the script that it was told to run",
         |event, _| match event.script() {
             Some(script) => Some(Value::text(&script.path)),
-            None => Some(Value::text(&event.file.path.as_ref()?.bytes)),
+            None => Some(Value::text(&event.subject().path.as_ref()?.bytes)),
         },
     ),
     Entry::text(
@@ -27,7 +27,7 @@ pub(super) static FIELDS: &[Entry] = &[
         Some(Value::text(&content(event)?.sha256))
     }),
     Entry::unsigned("drop.size", "bytes of the executed file", |event, _| {
-        Some(Value::Unsigned(event.file.size))
+        Some(Value::Unsigned(event.subject().size))
     }),
     Entry::new(
         "drop.entropy",

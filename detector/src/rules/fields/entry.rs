@@ -286,6 +286,18 @@ impl Field {
         self.entry.name == "drop.kind" || self.entry.name.starts_with("drop.script.")
     }
 
+    /// Whether its value comes from who opened the file for writing.
+    #[must_use]
+    pub fn needs_writers(&self) -> bool {
+        self.entry.name.starts_with("drop.by.")
+    }
+
+    /// Whether a condition on it can be about files that are mapped.
+    #[must_use]
+    pub fn asks_for_mappings(&self) -> bool {
+        self.entry.name == "drop.kind"
+    }
+
     /// Kind of its values.
     #[must_use]
     pub fn value_type(&self) -> ValueType {

@@ -7,6 +7,7 @@
 mod event_generator;
 mod execute;
 mod many;
+mod map;
 
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
@@ -46,6 +47,9 @@ fn act(arguments: &[OsString]) -> Outcome {
         "odd-argv" => execute::with_argv(file()?, &execute::odd_arguments(file()?)),
         "setuid-exec" => execute::as_user(file()?, 1000),
         "burst" => many::burst(file()?, number(3)?),
+        "map" => map::executable(file()?, number(3)?),
+        "read" => map::read_only(file()?),
+        "map-memfd" => map::memfd(file()?),
         "deep" => many::deep(number(2)?, arguments.get(3).ok_or("FILE is missing")?),
         "event-generator-stand-in" => event_generator::stand_in(),
         _ => {
