@@ -95,7 +95,8 @@ fn every_thread_of_the_agent_has_given_up_its_rights() {
     agent.stop();
 }
 
-/// What an output starts has no more rights than the agent: it cannot mount, cannot make namespaces, cannot write elsewhere.
+/// What an output starts has no more rights than the agent: it cannot mount, cannot make namespaces, and
+/// under landlock cannot write elsewhere.
 #[test]
 fn the_program_of_an_output_cannot_do_what_the_agent_cannot() {
     if !has_root("the_program_of_an_output_cannot_do_what_the_agent_cannot") {

@@ -45,7 +45,7 @@ impl Default for Restrictions {
             keep: Vec::new(),
             no_new_privileges: true,
             system_calls: true,
-            files: true,
+            files: false,
             writable: Vec::new(),
             best_effort: false,
         }

@@ -1,5 +1,4 @@
-//! `privileges`: which rights the agent gives up once its hooks are armed. All of them by default: who needs one more names
-//! it.
+//! `privileges`: which rights the agent gives up once its hooks are armed.
 
 use std::path::PathBuf;
 
@@ -27,7 +26,7 @@ pub(super) fn privileges(values: &mut Values<'_>) -> Restrictions {
         keep,
         no_new_privileges: values.bool("privileges.no_new_privs", true),
         system_calls: values.bool("privileges.seccomp", true),
-        files: values.bool("privileges.landlock", true),
+        files: values.bool("privileges.landlock", false),
         writable: values.texts("privileges.writable").into_iter().map(PathBuf::from).collect(),
         best_effort: values.bool("privileges.best_effort", false),
     }
