@@ -69,8 +69,8 @@ impl<'workspace> Lab<'workspace> {
     }
 
     /// The guests of a run that only starts the agent.
-    pub(super) fn guests_without_suites(&self) -> Result<Vec<(Arch, Guest)>> {
-        let guests = self.guests(&[], false)?;
+    pub(super) fn guests_without_suites(&self, no_build: bool) -> Result<Vec<(Arch, Guest)>> {
+        let guests = self.guests(&[], no_build)?;
         Ok(guests.into_iter().map(|(arch, guest)| (arch, guest.without_suites())).collect())
     }
 

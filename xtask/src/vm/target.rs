@@ -86,7 +86,7 @@ impl Kind {
     /// Megabytes: an engine's programs lie in memory, too.
     pub(super) const fn memory(self) -> u32 {
         match self {
-            Self::Docker => 2048,
+            Self::Docker => 3072,
             Self::Plain | Self::LockedDown | Self::BpfLsm | Self::NoBpfLsm | Self::Arm64 => 1024,
         }
     }

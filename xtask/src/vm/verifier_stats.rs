@@ -14,6 +14,12 @@ pub(crate) struct StatsOptions {
     /// Series such as `6.12`, or `newest`, or `6.12/arm64`; all when none is given
     #[arg(value_name = "KERNEL")]
     kernels: Vec<Target>,
+    /// Machines at a time; as many as there are idle processors when not given
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Take the agent and the eBPF object that are in target, as they are
+    #[arg(long)]
+    no_build: bool,
     /// Write the figures of now, with some headroom, as the new budget
     #[arg(long)]
     record: bool,
@@ -21,16 +27,19 @@ pub(crate) struct StatsOptions {
 
 pub(crate) fn run(options: StatsOptions) -> Result<()> {
     let workspace = Workspace::find()?;
-    build::build(&workspace, &build_ebpf::Options::default())?;
+    if !options.no_build {
+        build::build(&workspace, &build_ebpf::Options::default())?;
+    }
     let kernels = if options.kernels.is_empty() { Target::with_figures() } else { options.kernels };
     let lab = Lab::prepare(&workspace, &kernels)?;
-    let report = lab.boot_all(&Options::default(), &lab.guests_without_suites()?)?;
-    println!("\n{:<10} {:<16} {:>12} {:>14}", "kernel", "program", "instructions", "machine code B");
+    let boot = Options { jobs: options.jobs, no_build: options.no_build, ..Options::default() };
+    let report = lab.boot_all(&boot, &lab.guests_without_suites(boot.no_build)?)?;
+    println!("\n{:<15} {:<16} {:>12} {:>14}", "kernel", "program", "instructions", "machine code B");
     for outcome in report.outcomes() {
         for program in &outcome.console.programs {
             let verified = program.verified.map_or("-".to_owned(), |count| count.to_string());
             let (kernel, name) = (outcome.target.to_string(), &program.name);
-            println!("{kernel:<10} {name:<16} {verified:>12} {:>14}", program.machine_code);
+            println!("{kernel:<15} {name:<16} {verified:>12} {:>14}", program.machine_code);
         }
     }
     println!("(kernels before 5.16 do not tell the instructions)\n\nfunction: bytes of stack, of 512");
