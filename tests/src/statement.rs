@@ -9,6 +9,14 @@ macro_rules! same_on_every_kernel {
     };
 }
 
+/// An emulated processor cannot show what this suite is about, for the given reason.
+#[macro_export]
+macro_rules! not_in_a_virtual_machine {
+    ($reason:literal) => {
+        const _: &str = $reason;
+    };
+}
+
 /// What this suite says depends on which security modules are active: it also runs where those are not Debian's.
 #[macro_export]
 macro_rules! depends_on_security_modules {

@@ -2,6 +2,8 @@
 
 use detector_tests::{Agent, Alert, Containerd, Docker, containerd, docker, marker};
 
+detector_tests::same_on_every_kernel!("it is about what engines keep and answer");
+
 /// A field as the line has it, whatever its type.
 fn shown(alert: &Alert, name: &str) -> String {
     let value = alert.field(name);

@@ -9,6 +9,8 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::Signal;
 
+detector_tests::same_on_every_kernel!("it is about lookups in user space");
+
 /// Mounts a file system over the container's `/etc` that never answers any question. It ends, and whoever waits for it
 /// goes on, when the answer is dropped.
 fn hang_etc(pid: i32) -> File {

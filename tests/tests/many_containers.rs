@@ -6,6 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use detector_tests::{Agent, Alert, Docker, Runc, docker, marker};
 
+detector_tests::not_in_a_virtual_machine!("it is about many containers in a short time");
+
 /// Containers that start at the same time.
 const THREADS: usize = 8;
 /// The time that the issue gives them.

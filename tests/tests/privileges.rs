@@ -133,15 +133,15 @@ fn everything_works_without_those_rights() {
     }
     let folder = TempDir::new().unwrap_or_else(|error| panic!("no folder: {error}"));
     let at = |name: &str| folder.path().join(name);
-    let stock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../detector/rules/falco_rules.yaml");
+    let stock = include_str!("../../detector/rules/falco_rules.yaml");
     let rule = format!(
         "{}\n- rule: Hash\n  desc: x\n  condition: spawned_process and container and proc.is_exe_upper_layer=true\n  \
          output: hash=%drop.sha256 examined=%drop.examined %proc.exepath\n  priority: INFO\n",
-        read(&stock)
+        stock
     );
     let put =
         |text: &str| fs::write(at("rules.yaml"), text).unwrap_or_else(|error| panic!("no rules: {error}"));
-    put(&read(&stock));
+    put(stock);
     let agent = start(&[
         format!("rules_files[]={}", at("rules.yaml").display()),
         "rule_matching=all".to_owned(),

@@ -10,6 +10,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+detector_tests::same_on_every_kernel!("alerts are held back in user space");
+
 const REPEATS: &str = "detector internal: repeats";
 const RATE: &str = "detector internal: rate";
 

@@ -134,6 +134,7 @@ fn why_not(target: &Target, suite: &Suite) -> Option<String> {
         Some(Statement::SameOnEveryKernel(reason)) if !target.runs_all() => {
             Some(format!("same on every kernel: {reason}"))
         }
+        Some(Statement::NotInAVirtualMachine(reason)) => Some(format!("not in a virtual machine: {reason}")),
         Some(Statement::DependsOnSecurityModules) => None,
         _ if about_modules => Some("does not depend on the security modules".to_owned()),
         _ => None,
@@ -168,6 +169,7 @@ mod tests {
             Suite::of_test("outputs", Some(user_space)),
             Suite::of_test("copy_up", None),
             Suite::of_test("doctor", Some(Statement::DependsOnSecurityModules)),
+            Suite::of_test("many", Some(Statement::NotInAVirtualMachine("it takes time".to_owned()))),
         ];
         let table: [(&str, &[&str]); 6] = [
             ("6.1", &["copy_up", "doctor"]),
@@ -183,7 +185,7 @@ mod tests {
             assert_eq!(plan.left_out().len(), suites.len() - expected.len(), "{target}");
         }
         let asked = Plan::of(&"6.1".parse().unwrap(), &suites, Choice::All, &[]);
-        assert_eq!((asked.runs().count(), asked.left_out()), (3, [].as_slice()));
+        assert_eq!((asked.runs().count(), asked.left_out()), (4, [].as_slice()));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 /// The macros of the harness; each takes up a statement by itself, so that a mistyped one does not compile.
 const SAME: &str = "detector_tests::same_on_every_kernel!(";
+const NOT_HERE: &str = "detector_tests::not_in_a_virtual_machine!(";
 const MODULES: &str = "detector_tests::depends_on_security_modules!(";
 
 /// One file of tests/tests.
@@ -21,6 +22,8 @@ pub(super) struct Suite {
 pub(super) enum Statement {
     /// The kernel makes no difference to it, for this reason.
     SameOnEveryKernel(String),
+    /// An emulated processor cannot show what it is about, for this reason.
+    NotInAVirtualMachine(String),
     /// It says something else when other security modules are active.
     DependsOnSecurityModules,
 }
@@ -58,16 +61,20 @@ fn targets(metadata: &Value) -> Vec<(&str, &str)> {
 }
 
 fn statement(text: &str) -> Result<Option<Statement>> {
-    let same = text.split_once(SAME).map(|(_, rest)| rest);
-    let modules = text.contains(MODULES);
-    match (same, modules) {
-        (Some(_), true) => bail!("the suite states both that the kernel matters and that it does not"),
-        (Some(rest), false) => {
+    let mut found = Vec::new();
+    for (mark, of) in [
+        (SAME, Statement::SameOnEveryKernel as fn(String) -> Statement),
+        (NOT_HERE, Statement::NotInAVirtualMachine),
+    ] {
+        if let Some((_, rest)) = text.split_once(mark) {
             let reason = rest.split('"').nth(1).context("the statement has no reason")?;
-            Ok(Some(Statement::SameOnEveryKernel(reason.to_owned())))
+            found.push(of(reason.to_owned()));
         }
-        (None, true) => Ok(Some(Statement::DependsOnSecurityModules)),
-        (None, false) => Ok(None),
+    }
+    found.extend(text.contains(MODULES).then_some(Statement::DependsOnSecurityModules));
+    match found.len() {
+        0 | 1 => Ok(found.pop()),
+        _ => bail!("the suite states more than one thing about where it runs: {found:?}"),
     }
 }
 
@@ -96,6 +103,8 @@ mod tests {
         assert_eq!(reason("detector_tests::same_on_every_kernel!(\n    \"it is\"\n);"), "it is");
         let modules = statement("detector_tests::depends_on_security_modules!();").unwrap();
         assert_eq!(modules, Some(Statement::DependsOnSecurityModules));
+        let not_here = statement("detector_tests::not_in_a_virtual_machine!(\"time\");").unwrap();
+        assert_eq!(not_here, Some(Statement::NotInAVirtualMachine("time".to_owned())));
         assert_eq!(statement("//! A suite.").unwrap(), None);
         let both =
             "detector_tests::depends_on_security_modules!();detector_tests::same_on_every_kernel!(\"a\");";

@@ -133,6 +133,15 @@ fn set_stage() -> Outcome<()> {
             mounted.map_err(|error| format!("cannot mount {kind} on {folder}: {error}"))?;
         }
     }
+    // What scripts and tests take for granted: echo, sleep, tar and the like. Those that are there stay.
+    let applets = Command::new("/bin/busybox")
+        .args(["--install", "-s", "/bin"])
+        .stderr(Stdio::null())
+        .status()
+        .map_err(|error| format!("cannot start busybox: {error}"))?;
+    if !applets.success() && !Path::new("/bin/sleep").exists() {
+        return Err(format!("busybox cannot install its applets: {applets}").into());
+    }
     for (to, from) in LINKS {
         if !Path::new(from).exists() {
             symlink(to, from).map_err(|error| format!("cannot link {from}: {error}"))?;
