@@ -135,9 +135,8 @@ fn everything_works_without_those_rights() {
     let at = |name: &str| folder.path().join(name);
     let stock = include_str!("../../detector/rules/falco_rules.yaml");
     let rule = format!(
-        "{}\n- rule: Hash\n  desc: x\n  condition: spawned_process and container and proc.is_exe_upper_layer=true\n  \
-         output: hash=%drop.sha256 examined=%drop.examined %proc.exepath\n  priority: INFO\n",
-        stock
+        "{stock}\n- rule: Hash\n  desc: x\n  condition: spawned_process and container and proc.is_exe_upper_layer=true\n  \
+         output: hash=%drop.sha256 examined=%drop.examined %proc.exepath\n  priority: INFO\n"
     );
     let put =
         |text: &str| fs::write(at("rules.yaml"), text).unwrap_or_else(|error| panic!("no rules: {error}"));
