@@ -5,8 +5,10 @@ mod alerts;
 mod clock;
 mod explain;
 mod live;
+mod metrics;
 mod progress;
 mod report;
+mod stale;
 mod suggest;
 mod test_rules;
 

@@ -25,7 +25,7 @@ pub use judge::Judge;
 use log::{error, info, warn};
 use reload::Reload;
 pub use reload::{Configuration, Read};
-pub use replay::{ReplayError, replay};
+pub use replay::{ReplayError, compare, replay, replay_counted};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,

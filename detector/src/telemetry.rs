@@ -7,5 +7,5 @@ pub mod metric_names;
 mod selftest;
 pub mod web;
 
-pub use figures::{Figures, OutputFigures, ProcessFigures, RuleFigures};
+pub use figures::{Figures, OutputFigures, ProcessFigures, RuleFigures, SilencedFigures};
 pub use selftest::{SelftestHealth, SelftestState, Snapshot};

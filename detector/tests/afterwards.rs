@@ -107,7 +107,7 @@ fn suggest_explain_and_test_rules_agree() {
     let stale = detector(&["explain", "--stale", &attack, "-r", stock, "-r", &proposal], "");
     assert!(out(&stale).contains("stale  exception `suggested_1_agent`"), "{}", out(&stale));
     let used = detector(&["explain", "--stale", &all, "-r", stock, "-r", &proposal], "");
-    assert!(out(&used).contains("matches 5 of 6 alerts"), "{}", out(&used));
+    assert!(out(&used).contains("matches 5 of 6 events"), "{}", out(&used));
 }
 
 #[test]

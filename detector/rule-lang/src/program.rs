@@ -57,6 +57,15 @@ impl<F> Program<F> {
         self.root.matches(source)
     }
 
+    /// As [`Program::matches`], and where it failed: the place of the first of the conditions that must all hold and does
+    /// not, 0 for a condition that is not made of several. `None` when the condition holds.
+    pub fn first_unmet<'e, S: FieldSource<'e, F> + ?Sized>(&self, source: &mut S) -> Option<usize> {
+        match &self.root {
+            Node::And(nodes) => nodes.iter().position(|node| !node.matches(source)),
+            other => (!other.matches(source)).then_some(0),
+        }
+    }
+
     /// The tree.
     #[must_use]
     pub const fn expr(&self) -> &Node<F> {
@@ -100,8 +109,9 @@ impl<F> Program<F> {
 }
 
 impl<F> Node<F> {
-    /// Recursion: keep the frame small, `limits::NESTING` of them have to fit on a stack.
-    fn matches<'e, S: FieldSource<'e, F> + ?Sized>(&self, source: &mut S) -> bool {
+    /// Whether this part of a condition holds for an event.
+    // Recursion: keep the frame small, `limits::NESTING` of them have to fit on a stack.
+    pub fn matches<'e, S: FieldSource<'e, F> + ?Sized>(&self, source: &mut S) -> bool {
         match self {
             Self::And(nodes) | Self::Or(nodes) => {
                 let decisive = matches!(self, Self::Or(_));

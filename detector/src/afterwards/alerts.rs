@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufRead, BufReader, IsTerminal as _, stdin},
+    io::{BufRead, BufReader, IsTerminal as _, Read as _, stdin},
     path::{Path, PathBuf},
 };
 
@@ -17,6 +17,12 @@ use crate::{
 
 /// Alerts between two looks at the clock.
 const STRIDE: u64 = 256;
+/// The first bytes of a recording.
+const RECORDING: &[u8] = b"DTRECORD";
+/// The first bytes of metrics.
+const METRICS: [&[u8]; 2] = [b"# HELP ", b"# TYPE "];
+/// How many bytes are looked at.
+const START: u64 = 8;
 
 /// Which inputs to read: those given, else the agent's own file, else standard input when something is piped into it.
 pub(super) fn inputs(given: &[PathBuf], settings: &Settings) -> anyhow::Result<Vec<PathBuf>> {
@@ -51,6 +57,9 @@ pub(super) fn each(inputs: &[PathBuf], mut take: impl FnMut(PastAlert)) -> anyho
     drop(progress);
     if let Some(skipped) = all.skipped() {
         warn!("{skipped}");
+        for malformed in all.first_malformed.iter().skip(1) {
+            warn!("skipped: {malformed}");
+        }
     }
     Ok(all)
 }
@@ -71,6 +80,32 @@ fn read(
         take(alert);
     }
     Ok(reader.into_tally())
+}
+
+/// What kind of thing an input is, by its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Alerts,
+    Recording,
+    /// What a running agent answers to `/metrics`.
+    Metrics,
+}
+
+/// Looks at the beginning of an input; what was looked at is still there to be read.
+pub(super) fn kind(path: &Path) -> Kind {
+    let start = if path.as_os_str() == "-" {
+        stdin().lock().fill_buf().map(<[u8]>::to_vec).unwrap_or_default()
+    } else {
+        let mut start = Vec::new();
+        // What cannot be opened is told when it is read.
+        let _ = File::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
+        start
+    };
+    match start.as_slice() {
+        start if start.starts_with(RECORDING) && path.as_os_str() != "-" => Kind::Recording,
+        start if METRICS.iter().any(|word| start.starts_with(word)) => Kind::Metrics,
+        _ => Kind::Alerts,
+    }
 }
 
 /// Bytes in all; `None` when one of the inputs has no size.

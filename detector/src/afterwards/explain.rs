@@ -1,22 +1,16 @@
 //! `detector explain`: why a rule fires for an alert, or does not.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    fmt::Write as _,
-    io::Write as _,
-    process::ExitCode,
-};
+use std::{collections::VecDeque, fmt::Write as _, io::Write as _, process::ExitCode};
 
 use anyhow::bail;
 use serde_json::json;
 
-use super::alerts;
+use super::{alerts, stale};
 use crate::{
     cli::explain::ExplainArgs,
     exit_code,
     incident::{PastAlert, inert::visible},
     retrial::{Clause, Jury, Rule, Truth, Verdict},
-    rules::report::Code,
     settings::Settings,
 };
 
@@ -24,10 +18,7 @@ pub(super) fn run(args: &ExplainArgs, settings: &Settings) -> anyhow::Result<Exi
     let jury = Jury::new(&settings.rules, Vec::new())?;
     let inputs = alerts::inputs(&args.files, settings)?;
     let text = if args.stale {
-        let mut matches = Matches::default();
-        let tally = alerts::each(&inputs, |alert| matches.add(&jury, &alert))?;
-        let stale = matches.stale(&jury, settings);
-        if args.json { stale.json(tally.alerts) } else { stale.text(tally.alerts) }
+        stale::text(args, &jury, &inputs, settings)?
     } else {
         let mut last: VecDeque<PastAlert> = VecDeque::new();
         alerts::each(&inputs, |alert| {
@@ -55,7 +46,7 @@ pub(super) fn run(args: &ExplainArgs, settings: &Settings) -> anyhow::Result<Exi
 }
 
 /// The rules to explain: the alert's own, else all that are loaded.
-fn concerned<'j>(jury: &'j Jury, alert: &PastAlert) -> Vec<&'j Rule> {
+pub(super) fn concerned<'j>(jury: &'j Jury, alert: &PastAlert) -> Vec<&'j Rule> {
     match alert.rule.as_deref().and_then(|name| jury.rule(name)) {
         Some(rule) => vec![rule],
         None => jury.rules.iter().collect(),
@@ -75,7 +66,7 @@ fn verdict_words(rule: &Rule, alert: &PastAlert) -> String {
 }
 
 /// Names of the exceptions that match.
-fn matching<'r>(rule: &'r Rule, alert: &PastAlert) -> Vec<&'r str> {
+pub(super) fn matching<'r>(rule: &'r Rule, alert: &PastAlert) -> Vec<&'r str> {
     // The clause of an exception is its negation.
     rule.clauses(alert)
         .into_iter()
@@ -156,74 +147,4 @@ fn explained_json(jury: &Jury, alert: &PastAlert) -> serde_json::Value {
         })
         .collect();
     json!({"line": alert.line, "rule": alert.rule, "rules": rules})
-}
-
-/// How often each exception matched.
-#[derive(Default)]
-struct Matches(BTreeMap<(String, String), u64>);
-
-impl Matches {
-    fn add(&mut self, jury: &Jury, alert: &PastAlert) {
-        for rule in concerned(jury, alert) {
-            for name in matching(rule, alert) {
-                *self.0.entry((rule.name.clone(), name.to_owned())).or_default() += 1;
-            }
-        }
-    }
-
-    fn stale(&self, jury: &Jury, settings: &Settings) -> Stale {
-        let mut exceptions = Vec::new();
-        for rule in &jury.rules {
-            for name in &rule.exceptions {
-                let count = self.0.get(&(rule.name.clone(), name.clone())).copied().unwrap_or(0);
-                exceptions.push((rule.name.clone(), name.clone(), count));
-            }
-        }
-        let report = settings.rules.load();
-        let unused = report
-            .diagnostics
-            .iter()
-            .filter(|found| matches!(found.code, Code::UnusedList | Code::UnusedMacro))
-            .map(|found| found.message.clone())
-            .collect();
-        Stale { exceptions, unused }
-    }
-}
-
-/// What seems to be of no use.
-struct Stale {
-    /// Rule, exception, and how many alerts it matches.
-    exceptions: Vec<(String, String, u64)>,
-    unused: Vec<String>,
-}
-
-impl Stale {
-    fn text(&self, alerts: u64) -> String {
-        let mut out = String::new();
-        // Writing to a String cannot fail.
-        let mut line = |text: String| {
-            let _ = writeln!(out, "{text}");
-        };
-        for (rule, name, count) in &self.exceptions {
-            let word = if *count == 0 { "stale" } else { "used " };
-            line(format!(
-                "{word}  exception `{}` of `{}` matches {count} of {alerts} alerts",
-                visible(name),
-                visible(rule)
-            ));
-        }
-        for message in &self.unused {
-            line(format!("stale  {}", visible(message)));
-        }
-        if self.exceptions.is_empty() && self.unused.is_empty() {
-            line("the rules have no exceptions with values, and nothing that is not used".to_owned());
-        }
-        out
-    }
-
-    fn json(&self, alerts: u64) -> String {
-        let one = |(rule, name, count): &(String, String, u64)| json!({"rule": rule, "exception": name, "matches": count});
-        let exceptions: Vec<_> = self.exceptions.iter().map(one).collect();
-        format!("{}\n", json!({"alerts": alerts, "exceptions": exceptions, "unused": self.unused}))
-    }
 }

@@ -1,6 +1,16 @@
 //! What this host knows about a container now: only looks, changes nothing, and marks all with the time of the look.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    io::Read as _,
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use super::clock::now_ns;
 
 use crate::{
     event::time,
@@ -10,6 +20,10 @@ use crate::{
 
 /// Processes that are listed.
 const MOST: usize = 20;
+/// How long an engine may take for one answer.
+const ENGINE_TIME: Duration = Duration::from_secs(5);
+/// Bytes of an answer that are read.
+const ENGINE_ANSWER: u64 = 16 << 20;
 
 /// Facts of a look.
 #[derive(Default)]
@@ -58,28 +72,41 @@ pub(super) fn look(facts: &Facts<'_>, told: Option<Engine>, now_ns: u64) -> Look
         Some(engine) => vec![engine],
         None => vec![Engine::Docker, Engine::Podman],
     };
-    let inspected = engines
-        .into_iter()
-        .filter(|one| matches!(one, Engine::Docker | Engine::Podman | Engine::Nerdctl))
-        .find_map(|engine| Some((engine, inspect(engine, "container", &id.value)?)));
-    match inspected {
-        Some((engine, value)) => {
-            look.engine = Some(engine);
-            rows.extend(state(engine, &value));
-            if let Some(created) = value["Image"]
-                .as_str()
-                .and_then(|image| inspect(engine, "image", image))
-                .and_then(|image| time_of(&image["Created"]))
-            {
-                let what = Sentence::new("The image was made (asked of the engine now).")
-                    .because(&["live".to_owned()]);
-                look.moments.push(Moment { ns: created, label: "image created", what });
+    // What was seen so far was seen now; an engine may take its time.
+    let mut rows: Vec<Row> = rows.into_iter().map(stamped).collect();
+    let engines =
+        engines.into_iter().filter(|one| matches!(one, Engine::Docker | Engine::Podman | Engine::Nerdctl));
+    let mut view = Row {
+        label: "Engine's view",
+        value: Sentence::default().unknown("none: no engine on this host was found that knows it"),
+    };
+    for engine in engines {
+        let value = match inspect(engine, "container", &id.value) {
+            Answer::Of(value) => value,
+            Answer::Nothing => continue,
+            Answer::Late => {
+                view.value = Sentence::default().unknown(&format!(
+                    "none: {} gave no answer within {} s",
+                    engine.command(),
+                    ENGINE_TIME.as_secs()
+                ));
+                continue;
             }
+        };
+        look.engine = Some(engine);
+        rows.extend(state(engine, &value).into_iter().map(stamped));
+        if let Some(image) = value["Image"].as_str()
+            && let Answer::Of(image) = inspect(engine, "image", image)
+            && let Some(created) = time_of(&image["Created"])
+        {
+            let what =
+                Sentence::new("The image was made (asked of the engine now).").because(&["live".to_owned()]);
+            look.moments.push(Moment { ns: created, label: "image created", what });
         }
-        None => rows.push(Row {
-            label: "Engine's view",
-            value: Sentence::default().unknown("none: no engine on this host was found that knows it"),
-        }),
+        break;
+    }
+    if look.engine.is_none() {
+        rows.push(stamped(view));
     }
     look.blocks.push(Block::Rows { rows });
     look
@@ -131,10 +158,53 @@ fn file(pid: u32, path: &str, facts: &Facts<'_>) -> Sentence {
     }
 }
 
-fn inspect(engine: Engine, kind: &str, name: &str) -> Option<serde_json::Value> {
-    let output = Command::new(engine.command()).args([kind, "inspect", name]).output().ok()?;
-    let value: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
-    value.get(0).cloned()
+/// A fact with the time at which it was one.
+fn stamped(row: Row) -> Row {
+    Row { value: row.value.words(&format!(" (at {})", time_words::moment(now_ns()))), ..row }
+}
+
+/// What came of a question.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Of(serde_json::Value),
+    /// The engine does not know it, or there is no such engine.
+    Nothing,
+    /// None in time.
+    Late,
+}
+
+fn inspect(engine: Engine, kind: &str, name: &str) -> Answer {
+    let mut command = Command::new(engine.command());
+    command.args([kind, "inspect", name]);
+    ask(command, ENGINE_TIME)
+}
+
+/// Runs a command and takes the first thing that it says; it is ended when it takes too long.
+fn ask(mut command: Command, limit: Duration) -> Answer {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let Ok(mut child) = command.spawn() else { return Answer::Nothing };
+    let (sender, receiver) = mpsc::channel();
+    if let Some(output) = child.stdout.take() {
+        // Nobody waits for this thread: something that the command started may keep its output open.
+        thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let read = output.take(ENGINE_ANSWER).read_to_end(&mut bytes);
+            // Nobody listens any more when the time is over.
+            let _ = sender.send(read.map(|_| bytes));
+        });
+    }
+    let answer = receiver.recv_timeout(limit);
+    // It has said all, or its time is over. One that has ended cannot be ended, which is what was wanted.
+    let _ = child.kill();
+    let _ = child.wait();
+    match answer {
+        Ok(Ok(bytes)) => serde_json::from_slice::<serde_json::Value>(&bytes)
+            .ok()
+            .and_then(|value| value.get(0).cloned())
+            .map_or(Answer::Nothing, Answer::Of),
+        Ok(Err(_)) | Err(mpsc::RecvTimeoutError::Disconnected) => Answer::Nothing,
+        Err(mpsc::RecvTimeoutError::Timeout) => Answer::Late,
+    }
 }
 
 fn state(engine: Engine, value: &serde_json::Value) -> Vec<Row> {
@@ -168,4 +238,33 @@ fn time_of(value: &serde_json::Value) -> Option<u64> {
     let ns = u64::try_from(parsed.timestamp_nanos_opt()?).ok()?;
     // Images that were built to be the same every time have the time 0.
     (time::rfc3339(ns).get(..4) != Some("1970")).then_some(ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{process::Command, time::Duration};
+
+    use serde_json::json;
+
+    use super::{Answer, ENGINE_TIME, ask};
+
+    fn shell(text: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", text]);
+        command
+    }
+
+    #[test]
+    fn an_engine_that_hangs_is_given_up() {
+        assert_eq!(ask(shell("exec sleep 1000"), Duration::from_millis(1)), Answer::Late);
+    }
+
+    #[test]
+    fn what_an_engine_says_is_an_answer_only_when_it_is_one() {
+        assert_eq!(ask(shell("echo '[{\"a\": 1}]'"), ENGINE_TIME), Answer::Of(json!({"a": 1})));
+        for text in ["exit 1", "echo '[]'", "echo no such container"] {
+            assert_eq!(ask(shell(text), ENGINE_TIME), Answer::Nothing, "{text}");
+        }
+        assert_eq!(ask(Command::new("/nowhere/docker"), ENGINE_TIME), Answer::Nothing);
+    }
 }

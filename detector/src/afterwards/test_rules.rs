@@ -3,8 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
-    fs::File,
-    io::{Read as _, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -12,25 +11,27 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde_json::json;
 
-use super::alerts;
+use super::{
+    alerts::{self, Kind},
+    progress::Progress,
+};
 use crate::{
     cli::test_rules::TestRulesArgs,
     exit_code,
     incident::{AlertReader, PastAlert, inert::visible},
+    output::Line,
     pipeline,
     retrial::Jury,
     rules::RuleChoice,
     settings::Settings,
 };
 
-/// The first bytes of a recording.
-const RECORDING: &[u8] = b"DTRECORD";
 /// Changes that are told apart; more are only counted.
 const MOST: usize = 1_000;
 
 pub(super) fn run(args: &TestRulesArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
     let (recordings, texts): (Vec<&PathBuf>, Vec<&PathBuf>) =
-        args.alerts.iter().partition(|path| is_recording(path));
+        args.alerts.iter().partition(|path| alerts::kind(path) == Kind::Recording);
     let against = (!args.against.is_empty())
         .then(|| RuleChoice { files: args.against.clone(), ..settings.rules.clone() });
     let mut changes = Changes::default();
@@ -43,9 +44,9 @@ pub(super) fn run(args: &TestRulesArgs, settings: &Settings) -> anyhow::Result<E
     for path in recordings {
         let before =
             against.clone().unwrap_or_else(|| RuleChoice { files: Vec::new(), ..settings.rules.clone() });
-        let one = fired(path, &Settings { rules: before, ..settings.clone() })?;
-        let other = fired(path, settings)?;
-        changes.add_recording(&one, &other);
+        let before = Settings { rules: before, json_output: true, ..settings.clone() };
+        let after = Settings { json_output: true, ..settings.clone() };
+        replay(path, &before, &after, &mut changes)?;
     }
     if changes.looked_at == 0 {
         bail!("no alert was found in what was given");
@@ -55,28 +56,21 @@ pub(super) fn run(args: &TestRulesArgs, settings: &Settings) -> anyhow::Result<E
     Ok(if changes.is_empty() { exit_code::SUCCESS } else { ExitCode::from(exit_code::DIFFERENT) })
 }
 
-fn is_recording(path: &Path) -> bool {
-    let mut start = [0; RECORDING.len()];
-    path.as_os_str() != "-"
-        && File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok()
-        && start == *RECORDING
+/// Holds a recording against both sets of rules, record by record.
+fn replay(path: &Path, before: &Settings, after: &Settings, changes: &mut Changes) -> anyhow::Result<()> {
+    let mut progress = Progress::new(path.metadata().ok().map(|file| file.len()));
+    pipeline::compare(path, before, after, |one, other, bytes| {
+        let (one, other) = (read(one), read(other));
+        changes.add_event(&one, &other);
+        progress.tell(bytes, changes.looked_at);
+    })
+    .with_context(|| format!("cannot replay {}", path.display()))
 }
 
-/// What a recording gives under some rules: time, rule and file of each alert, counted.
-type Fired = BTreeMap<(u64, String, String), u64>;
-
-fn fired(path: &Path, settings: &Settings) -> anyhow::Result<Fired> {
-    let settings = Settings { json_output: true, ..settings.clone() };
-    let mut lines = Vec::new();
-    pipeline::replay(path, &settings, &mut lines)
-        .with_context(|| format!("cannot replay {}", path.display()))?;
-    let mut reader = AlertReader::new("replay", lines.as_slice());
-    let mut fired = Fired::new();
-    while let Some(alert) = reader.next_alert()? {
-        let time = alert.event_ns().map_or(0, |(ns, _)| ns);
-        *fired.entry((time, alert.rule.clone().unwrap_or_default(), subject(&alert))).or_default() += 1;
-    }
-    Ok(fired)
+/// The alerts of lines that were just made.
+fn read(lines: &[Line]) -> Vec<PastAlert> {
+    let alert = |line: &Line| AlertReader::new("replay", line.with_newline()).next_alert().ok().flatten();
+    lines.iter().filter_map(alert).collect()
 }
 
 /// The file and the container that an alert is about.
@@ -127,22 +121,15 @@ impl Changes {
         self.note(old, new, || subject(alert));
     }
 
-    fn add_recording(&mut self, one: &Fired, other: &Fired) {
-        for (key, count) in one {
-            let still = other.get(key).copied().unwrap_or(0).min(*count);
-            self.looked_at += count;
-            self.unchanged += still;
-            for _ in still..*count {
-                self.note_change((Some(key.1.clone()), None), key.2.clone());
-            }
-        }
-        for (key, count) in other {
-            let known = one.get(key).copied().unwrap_or(0).min(*count);
-            self.looked_at += count - known;
-            for _ in known..*count {
-                self.note_change((None, Some(key.1.clone())), key.2.clone());
-            }
-        }
+    /// One event of a recording with what both sets of rules make of it.
+    fn add_event(&mut self, before: &[PastAlert], after: &[PastAlert]) {
+        self.looked_at += 1;
+        let joined = |alerts: &[PastAlert]| {
+            let names: Vec<&str> = alerts.iter().filter_map(|alert| alert.rule.as_deref()).collect();
+            (!names.is_empty()).then(|| names.join(", "))
+        };
+        let first = before.first().or(after.first());
+        self.note(joined(before), joined(after), || first.map(subject).unwrap_or_default());
     }
 
     fn note(&mut self, old: Option<String>, new: Option<String>, subject: impl FnOnce() -> String) {

@@ -25,6 +25,7 @@ pub(super) fn of(agent: &Agent) -> Figures {
         undecodable: judge.undecodable,
         duplicates: agent.ring.duplicates(),
         rules: judge.matches(),
+        silenced: judge.silenced(),
         sent: loss.of(Counter::Sent),
         ring_full: loss.of(Counter::RingFull),
         kernel: Counter::ALL.iter().map(|counter| (counter.name(), loss.of(*counter))).collect(),

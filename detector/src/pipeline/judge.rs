@@ -14,9 +14,9 @@ use crate::{
         InternalAlert, JsonOptions, OtlpOrigin, TimeFormat, internal_json, internal_otlp, json, otlp, text,
     },
     output::Line,
-    rules::Engine,
+    rules::{Engine, RuleHits},
     settings::Settings,
-    telemetry::RuleFigures,
+    telemetry::{RuleFigures, SilencedFigures},
 };
 
 /// How lines are written.
@@ -115,6 +115,12 @@ impl Judge {
         true
     }
 
+    /// How often each rule matched, and what silenced it.
+    #[must_use]
+    pub fn hits(&self) -> Vec<RuleHits> {
+        self.engine.hits()
+    }
+
     /// The lines of an event.
     pub fn lines(&mut self, event: &ExecEvent) -> Vec<Line> {
         self.alerts(event).iter().map(|alert| self.line(alert, event)).collect()
@@ -150,7 +156,8 @@ impl Judge {
     /// Goes over to other rules and another layout; what was counted stays.
     pub(super) fn change(&mut self, settings: &Settings, engine: Engine) {
         self.layout = Layout::of(settings, &self.host.hostname);
-        self.engine = engine;
+        let before = std::mem::replace(&mut self.engine, engine).hits();
+        self.engine.adopt(&before);
         self.host = Arc::new(HostFacts {
             hostname: self.host.hostname.clone(),
             static_fields: settings.rules.additions.static_fields.clone(),
@@ -160,6 +167,20 @@ impl Judge {
     /// Alerts by rule.
     pub(super) fn matches(&self) -> Vec<RuleFigures> {
         self.matches.values().cloned().collect()
+    }
+
+    /// What silenced rules, as figures.
+    pub(super) fn silenced(&self) -> Vec<SilencedFigures> {
+        let figures = |rule: RuleHits| {
+            rule.silencers.into_iter().map(move |one| SilencedFigures {
+                rule: rule.rule.clone(),
+                by: one.label,
+                is_exception: one.is_exception,
+                events: one.count,
+                items: one.items,
+            })
+        };
+        self.hits().into_iter().flat_map(figures).collect()
     }
 
     /// The name that lines have.

@@ -13,8 +13,9 @@ use super::{context::Contexts, judge::Judge, load_rules};
 use crate::{
     enrich::identify,
     event::{BootClock, ExecEvent},
+    output::Line,
     recording::{Recording, RecordingError},
-    rules::RulesError,
+    rules::{RuleHits, RulesError},
     settings::Settings,
 };
 
@@ -47,33 +48,25 @@ pub enum ReplayError {
 
 /// Makes the alerts of a recording and writes them to `out`.
 pub fn replay(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<(), ReplayError> {
-    let engine = load_rules(settings)?;
-    let file = File::open(path).map_err(|source| ReplayError::Open { path: path.to_owned(), source })?;
-    let broken = |source| ReplayError::Recording { path: path.to_owned(), source };
-    let mut recording = Recording::new(file).map_err(broken)?;
-    let mut judge = Judge::new(settings, engine);
-    let mut contexts = Contexts::default();
-    // Its memory is used again and again.
-    let mut event = ExecEvent::default();
+    replay_counted(path, settings, out).map(drop)
+}
+
+/// As [`replay`]; tells how often each rule matched, and what silenced it.
+pub fn replay_counted(
+    path: &Path,
+    settings: &Settings,
+    out: &mut impl Write,
+) -> Result<Vec<RuleHits>, ReplayError> {
+    let mut judges = [judge(settings)?];
     let started = Instant::now();
-    while let Some(frame) = recording.next_frame().map_err(broken)? {
-        let clock = BootClock { boot_at_ns: frame.boot_at_ns };
-        if !judge.read_wanted(frame.record, clock, &mut event) {
-            continue;
-        }
-        let mut context = contexts.read(frame.context);
-        match &mut context {
-            Some(context) => context.exchange(&mut event),
-            None => event.container.id = identify(&event),
-        }
-        for line in judge.lines(&event) {
+    run(path, &mut judges, |[lines], _| {
+        for line in lines {
             out.write_all(line.with_newline()).map_err(ReplayError::Stdout)?;
         }
-        if let Some(context) = context {
-            context.exchange(&mut event);
-        }
-    }
+        Ok(())
+    })?;
     out.flush().map_err(ReplayError::Stdout)?;
+    let [judge] = &judges;
     info!(
         "replayed {} records in {:.3} s, {} of them for no rule: {} alerts, {} undecodable",
         judge.records,
@@ -82,5 +75,63 @@ pub fn replay(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<
         judge.alerts,
         judge.undecodable
     );
+    Ok(judge.hits())
+}
+
+/// Holds a recording against two sets of rules at once. `take` gets the lines that each makes of an event for which
+/// one of them makes any, and the bytes that were read so far. Memory does not grow with the recording.
+pub fn compare(
+    path: &Path,
+    before: &Settings,
+    after: &Settings,
+    mut take: impl FnMut(&[Line], &[Line], u64),
+) -> Result<(), ReplayError> {
+    let mut judges = [judge(before)?, judge(after)?];
+    run(path, &mut judges, |[one, other], bytes| {
+        take(one, other, bytes);
+        Ok(())
+    })
+}
+
+fn judge(settings: &Settings) -> Result<Judge, ReplayError> {
+    Ok(Judge::new(settings, load_rules(settings)?))
+}
+
+/// Every frame of a recording, before each judge; `take` gets the lines of all where there are any.
+fn run<const N: usize>(
+    path: &Path,
+    judges: &mut [Judge; N],
+    mut take: impl FnMut(&[Vec<Line>; N], u64) -> Result<(), ReplayError>,
+) -> Result<(), ReplayError> {
+    let file = File::open(path).map_err(|source| ReplayError::Open { path: path.to_owned(), source })?;
+    let broken = |source| ReplayError::Recording { path: path.to_owned(), source };
+    let mut recording = Recording::new(file).map_err(broken)?;
+    let mut contexts = Contexts::default();
+    // Its memory is used again and again.
+    let mut event = ExecEvent::default();
+    let mut lines: [Vec<Line>; N] = std::array::from_fn(|_| Vec::new());
+    let mut bytes = 0;
+    while let Some(frame) = recording.next_frame().map_err(broken)? {
+        bytes += (frame.record.len() + frame.context.len()) as u64;
+        let clock = BootClock { boot_at_ns: frame.boot_at_ns };
+        lines.iter_mut().for_each(Vec::clear);
+        for (judge, lines) in judges.iter_mut().zip(&mut lines) {
+            if !judge.read_wanted(frame.record, clock, &mut event) {
+                continue;
+            }
+            let mut context = contexts.read(frame.context);
+            match &mut context {
+                Some(context) => context.exchange(&mut event),
+                None => event.container.id = identify(&event),
+            }
+            *lines = judge.lines(&event);
+            if let Some(context) = context {
+                context.exchange(&mut event);
+            }
+        }
+        if lines.iter().any(|lines| !lines.is_empty()) {
+            take(&lines, bytes)?;
+        }
+    }
     Ok(())
 }

@@ -49,24 +49,12 @@ impl Jury {
         if !report.is_valid() {
             return Err(RulesError::Invalid(render_text(report.errors())));
         }
-        let exceptions = |name: &str| {
-            let rule = report.definitions.rules.all().iter().find(|rule| rule.name == name);
-            let all = rule.map(|rule| rule.exceptions.as_slice()).unwrap_or_default();
-            all.iter().filter(|one| !one.values.is_empty()).map(|one| one.name.clone()).collect()
-        };
-        let running = report.rules.iter().filter(|rule| choice.runs(rule));
-        let names: Vec<(String, Vec<String>)> =
-            running.map(|rule| (rule.name.clone(), exceptions(&rule.name))).collect();
+        let exceptions = report.exceptions_with_values();
         let (loaded, skipped) = (report.rules.len(), report.skipped.len());
         let mut rules = Vec::new();
-        for rule in report.rules {
-            if let Some((name, exceptions)) = names.iter().find(|(name, _)| *name == rule.name) {
-                rules.push(Rule {
-                    name: name.clone(),
-                    program: rule.program,
-                    exceptions: exceptions.clone(),
-                });
-            }
+        for rule in report.rules.into_iter().filter(|rule| choice.runs(rule)) {
+            let exceptions = exceptions.get(&rule.name).cloned().unwrap_or_default();
+            rules.push(Rule { name: rule.name, program: rule.program, exceptions });
         }
         if rules.is_empty() {
             return Err(RulesError::Nothing { loaded, skipped });

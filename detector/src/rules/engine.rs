@@ -11,6 +11,7 @@ use detector_rule_lang::{self as lang, Input, Program, Template, TemplateKey};
 use super::{
     catalog::{Asked, shown},
     fields::{self, Field},
+    hits::{Counters, RuleHits, silencers},
     pushdown::{KernelFilter, asks_for_mappings, same_for_all},
     resolve::ExtraTemplate,
 };
@@ -26,6 +27,8 @@ const NO_VALUE: &[u8] = b"<NA>";
 pub struct RuleParts {
     /// Its name.
     pub name: String,
+    /// Names of its exceptions that have values, in order.
+    pub exceptions: Vec<String>,
     /// Severity.
     pub priority: Priority,
     /// Event source.
@@ -43,6 +46,8 @@ pub struct RuleParts {
 /// The rules that run, in the order of evaluation.
 pub struct Engine {
     rules: Vec<Rule>,
+    /// One for each rule.
+    counters: Vec<Counters>,
     all_matching: bool,
     filter: KernelFilter,
     ancestors: bool,
@@ -74,15 +79,22 @@ impl Engine {
     /// `extra_fields` are shown in all alerts without standing in their texts.
     #[must_use]
     pub fn new(rules: Vec<RuleParts>, all_matching: bool, extra_fields: &[&str]) -> Self {
+        let exceptions: Vec<Vec<String>> = rules.iter().map(|parts| parts.exceptions.clone()).collect();
         let rules: Vec<Rule> = rules.into_iter().map(|parts| Rule::new(parts, extra_fields)).collect();
         let fields = fields_of(&rules);
         let filter = KernelFilter::of(rules.iter().map(|rule| &rule.program), fields.iter().copied());
         let ancestors = fields.iter().any(|field| field.reads_ancestors());
         let ancestor_environments = fields.iter().any(|field| field.reads_ancestor_environments());
         // That an exec is an exec needs no asking for each of them, and by each rule.
-        let decided = |rule: Rule| Rule { program: rule.program.decided(same_for_all), ..rule };
-        let rules = rules.into_iter().map(decided).collect();
-        Self { rules, all_matching, filter, ancestors, ancestor_environments }
+        let decided = |rule: Rule| {
+            let program = rule.program.clone().decided(same_for_all);
+            // What silences a rule stays as it is written: it is counted by its place.
+            if silencers(&program) == silencers(&rule.program) { Rule { program, ..rule } } else { rule }
+        };
+        let rules: Vec<Rule> = rules.into_iter().map(decided).collect();
+        let counters = rules.iter().zip(&exceptions).map(|(rule, names)| Counters::new(&rule.program, names));
+        let counters = counters.collect();
+        Self { rules, counters, all_matching, filter, ancestors, ancestor_environments }
     }
 
     /// Whether any rule looks at what records do not tell about ancestors: arguments, folders, files.
@@ -117,15 +129,39 @@ impl Engine {
 
     /// Hands the alerts that this event is to `alert`. Nothing is allocated for rules that do not match.
     pub fn evaluate(&self, event: &ExecEvent, mut alert: impl FnMut(Alert)) {
-        for rule in &self.rules {
-            let concerned = event.mapped.is_none() || rule.mappings;
-            if concerned && rule.program.matches(&mut Asked(event)) {
-                alert(rule.alert(event));
-                if !self.all_matching {
-                    return;
-                }
+        for (rule, counters) in self.rules.iter().zip(&self.counters) {
+            if event.mapped.is_some() && !rule.mappings {
+                continue;
+            }
+            if let Some(place) = rule.program.first_unmet(&mut Asked(event)) {
+                counters.unmet(place, &rule.program, &mut Asked(event));
+                continue;
+            }
+            counters.matched();
+            alert(rule.alert(event));
+            if !self.all_matching {
+                return;
             }
         }
+    }
+
+    /// Goes on from what other rules had counted: for rules, silencers and items of the same name.
+    pub fn adopt(&mut self, before: &[RuleHits]) {
+        for (rule, counters) in self.rules.iter().zip(&mut self.counters) {
+            if let Some(old) = before.iter().find(|old| old.rule == rule.alert.name) {
+                counters.adopt(old);
+            }
+        }
+    }
+
+    /// How often each rule matched, and what silenced it.
+    #[must_use]
+    pub fn hits(&self) -> Vec<RuleHits> {
+        self.rules
+            .iter()
+            .zip(&self.counters)
+            .map(|(rule, counters)| counters.read(&rule.alert.name))
+            .collect()
     }
 }
 

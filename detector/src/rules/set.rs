@@ -101,7 +101,9 @@ impl RuleChoice {
             return Err(RulesError::Invalid(render_text(report.errors())));
         }
         let (loaded, skipped) = (report.rules.len(), report.skipped.len());
+        let exceptions = report.exceptions_with_values();
         let running = report.rules.into_iter().filter(|rule| self.runs(rule)).map(|rule| RuleParts {
+            exceptions: exceptions.get(&rule.name).cloned().unwrap_or_default(),
             name: rule.name,
             priority: rule.priority,
             source: rule.source,

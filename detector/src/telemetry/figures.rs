@@ -21,6 +21,21 @@ pub struct RuleFigures {
     pub alerts: u64,
 }
 
+/// What kept one rule silent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SilencedFigures {
+    /// The rule's name.
+    pub rule: String,
+    /// Name of the exception, or the condition as text.
+    pub by: String,
+    /// It is an exception.
+    pub is_exception: bool,
+    /// How many events.
+    pub events: u64,
+    /// The same by value of the exception or item of the list.
+    pub items: Vec<(String, u64)>,
+}
+
 /// One output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputFigures {
@@ -63,6 +78,8 @@ pub struct Figures {
     pub duplicates: u64,
     /// Alerts by rule.
     pub rules: Vec<RuleFigures>,
+    /// What kept rules silent.
+    pub silenced: Vec<SilencedFigures>,
     /// Records that the kernel side has sent.
     pub sent: u64,
     /// Records lost because the ring buffer was full.
@@ -180,6 +197,7 @@ impl Figures {
             }
             text.sample(names::RULE_MATCHES.name, &labels, float(rule.alerts));
         }
+        self.silenced(text);
         by_reason(text, &names::HELD_BACK, &self.held_back);
         text.one(&names::QUEUE_DROPS, float(self.outputs.iter().map(|output| output.overflowed).sum()));
         let of = |text: &mut Exposition, metric: &names::Metric, value: fn(&OutputFigures) -> u64| {
@@ -202,6 +220,28 @@ impl Figures {
         of(text, &names::OUTPUT_RETRIES, |output| output.retries);
         of(text, &names::OUTPUT_DEPTH, |output| output.depth);
         of(text, &names::OUTPUT_SPOOLED, |output| output.spooled);
+    }
+
+    fn silenced(&self, text: &mut Exposition) {
+        if !self.silenced.is_empty() {
+            text.head(&names::SILENCED);
+        }
+        for one in &self.silenced {
+            let kind = if one.is_exception { "exception" } else { "condition" };
+            let labels = [("rule_name", one.rule.as_str()), ("by", &one.by), ("kind", kind)];
+            text.sample(names::SILENCED.name, &labels, float(one.events));
+        }
+        let items = self
+            .silenced
+            .iter()
+            .flat_map(|one| one.items.iter().map(move |(item, count)| (one, item, count)));
+        for (number, (one, item, count)) in items.enumerate() {
+            if number == 0 {
+                text.head(&names::SILENCED_ITEMS);
+            }
+            let labels = [("rule_name", one.rule.as_str()), ("by", &one.by), ("item", item)];
+            text.sample(names::SILENCED_ITEMS.name, &labels, float(*count));
+        }
     }
 
     fn health(&self, text: &mut Exposition) {
@@ -271,7 +311,7 @@ fn seconds(ns: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Figures, OutputFigures, ProcessFigures, RuleFigures};
+    use super::{Figures, OutputFigures, ProcessFigures, RuleFigures, SilencedFigures};
     use crate::telemetry::metric_names::ALL;
 
     /// Figures in which every metric appears.
@@ -287,6 +327,10 @@ mod tests {
             rules: vec![RuleFigures {
                 tags: vec!["A.1".to_owned(), "A_1".to_owned()],
                 ..RuleFigures::default()
+            }],
+            silenced: vec![SilencedFigures {
+                items: vec![("a".to_owned(), 1)],
+                ..SilencedFigures::default()
             }],
             outputs: vec![OutputFigures {
                 name: "http",

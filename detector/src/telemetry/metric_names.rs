@@ -66,6 +66,8 @@ metrics! {
     LOST = counter("detector_lost_total", "Execs that should have been seen and were not, by reason.");
     BPF_RUNS = counter("detector_bpf_runs_total", "Runs of the hook; only while `kernel.bpf_stats_enabled` is 1.");
     BPF_TIME = counter("detector_bpf_run_time_seconds_total", "Time that the hook took; only while `kernel.bpf_stats_enabled` is 1.");
+    SILENCED = counter("detector_rule_silenced_total", "Events that a rule would have matched but for an exception or a `not` at the end of its condition, by rule and by what it was.");
+    SILENCED_ITEMS = counter("detector_rule_silenced_items_total", "The same by the value of the exception or the item of the list that did it.");
     HELD_BACK = counter("detector_alerts_held_back_total", "Alerts that were held back and told as a count, by reason.");
     OUTPUT_ALERTS = counter("detector_output_alerts_total", "Alerts by output and by what became of them.");
     OUTPUT_RETRIES = counter("detector_output_retries_total", "Tries after the first one, by output.");

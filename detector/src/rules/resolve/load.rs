@@ -2,7 +2,7 @@
 //! the rules that it has until a report says that the new ones are valid.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     fmt,
     sync::Arc,
 };
@@ -118,6 +118,16 @@ impl<F> LoadReport<F> {
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.errors().next().is_none()
+    }
+
+    /// The exceptions of each rule that have values, in order: the last parts of its condition.
+    #[must_use]
+    pub fn exceptions_with_values(&self) -> HashMap<String, Vec<String>> {
+        let names = |rule: &RuleDefinition| {
+            let with_values = rule.exceptions.iter().filter(|one| !one.values.is_empty());
+            (rule.name.clone(), with_values.map(|one| one.name.clone()).collect())
+        };
+        self.definitions.rules.all().iter().map(names).collect()
     }
 
     /// The mistakes.
