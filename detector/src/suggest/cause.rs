@@ -41,6 +41,8 @@ pub struct Cause {
     pub risk: i32,
     /// A name for people: of the first file.
     pub name: String,
+    /// The field that has the path: of a script its own, as its interpreter is the same for every script.
+    pub(super) path_field: &'static str,
     pub(super) path: Option<PathPattern>,
     /// Paths with how often each came; `None` when there are too many.
     pub(super) paths: Option<Vec<(String, u64)>>,
@@ -56,7 +58,8 @@ impl Cause {
         let text = |field: &str| {
             alert.fields.text(field).filter(|text| !text.contains(is_hidden)).map(str::to_owned)
         };
-        let path = text("proc.exepath").filter(|path| path.starts_with('/'));
+        let path_field = if text("drop.script.path").is_some() { "drop.script.path" } else { "proc.exepath" };
+        let path = text(path_field).filter(|path| path.starts_with('/'));
         let memfd = facts.provenance().is_some_and(|found| found.value == Provenance::Memfd);
         let parent = text("proc.pname").or_else(|| text("proc.aname[1]"));
         let tells = |name: &String| actors::is_telling(name) && !name.contains(is_hidden);
@@ -78,6 +81,7 @@ impl Cause {
             user: text("user.name"),
             risk: Risk::of(&facts).score,
             name: text("proc.name").unwrap_or_default(),
+            path_field,
             path: path.as_deref().filter(|_| !memfd).map(PathPattern::of),
             paths: path.map(|path| vec![(path, 1)]),
         }
@@ -86,7 +90,7 @@ impl Cause {
     /// Both as one, if what they have in common is narrow enough to be one thing. `frequent` says whether both came
     /// often: only then a pattern may give up much.
     pub(super) fn joined(&self, other: &Self, frequent: bool) -> Option<Self> {
-        if self.rule != other.rule {
+        if self.rule != other.rule || self.path_field != other.path_field {
             return None;
         }
         let across_images = self.images != other.images;
@@ -153,6 +157,7 @@ impl Cause {
             user: same(&self.user, &other.user),
             risk: self.risk.max(other.risk),
             name: self.name.clone(),
+            path_field: self.path_field,
             path: self.path.as_ref().zip(other.path.as_ref()).map(|(one, other)| one.merge(other)),
             paths,
         }

@@ -81,19 +81,24 @@ impl Exception {
         let via = cause.via.clone().filter(|_| own("drop.via"));
         let dropper = cause.dropper.clone().filter(|_| own("drop.by.comm"));
         let hash = cause.sha256.clone().filter(|_| own("drop.sha256"));
+        // Falco does not tell the script of an interpreter.
+        let script = cause.path_field != "proc.exepath";
+        if script && options.falco_only {
+            return None;
+        }
         // A pattern that says nothing but where everybody writes is no condition.
         let path = cause.path.as_ref().filter(|path| path.is_exact() || path.weight() >= 1);
         match (path, cause.listed_paths()) {
             (_, Some(paths)) => {
                 let (operator, values) = several(paths.into_iter().map(str::to_owned).collect());
-                add("proc.exepath", operator, values);
+                add(cause.path_field, operator, values);
             }
-            (Some(path), None) if path.is_exact() => add("proc.exepath", "=", vec![path.path()]),
+            (Some(path), None) if path.is_exact() => add(cause.path_field, "=", vec![path.path()]),
             (Some(path), None) => {
                 if path.weight() < 4 {
                     warnings.push(format!("its path pattern says little: {}", path.glob()));
                 }
-                add("proc.exepath", "glob", vec![path.glob()]);
+                add(cause.path_field, "glob", vec![path.glob()]);
             }
             (None, None) => {
                 if let Some(hash) = &hash {

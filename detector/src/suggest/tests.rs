@@ -318,6 +318,21 @@ fn hostile_values_make_a_file_that_loads_or_none() {
     }
 }
 
+/// The file that runs is the interpreter, which is the image's: an exception with its path would silence every script.
+#[test]
+fn an_exception_for_a_script_names_the_script_and_not_its_interpreter() {
+    let mut one = alert("registry.example/ci/base", "/bin/busybox", "dpkg", "apt-get", "root");
+    one["output_fields"]["drop.script.path"] = "/opt/agent/hooks/start.sh".into();
+    let mut other = one.clone();
+    other["output_fields"]["drop.script.path"] = "/tmp/run.sh".into();
+    let (exceptions, _) = proposed(&read(&vec![one.clone(); 5]));
+    let [exception] = exceptions.as_slice() else { panic!("{exceptions:?}") };
+    let fields: Vec<&str> = exception.conditions.iter().map(|condition| condition.field).collect();
+    assert!(fields.contains(&"drop.script.path") && !fields.contains(&"proc.exepath"), "{fields:?}");
+    assert_eq!(silenced(&exceptions, &read(&[one])).len(), 1);
+    assert_eq!(silenced(&exceptions, &read(&[other])), Vec::<String>::new());
+}
+
 #[test]
 fn alerts_without_an_image_are_covered_with_a_warning() {
     let mut one = alert("", "/opt/agent/bin/agentd", "updater", "tini", "agent");
