@@ -30,7 +30,6 @@ const FORBIDDEN: &[libc::c_long] = &[
     libc::SYS_finit_module,
     libc::SYS_delete_module,
     libc::SYS_kexec_load,
-    libc::SYS_kexec_file_load,
     libc::SYS_reboot,
     libc::SYS_swapon,
     libc::SYS_swapoff,
@@ -62,11 +61,13 @@ const FORBIDDEN: &[libc::c_long] = &[
     libc::SYS_personality,
 ];
 
-/// Only there.
+/// Only there, or with a name only there.
 #[cfg(target_arch = "x86_64")]
-const FORBIDDEN_HERE: &[libc::c_long] = &[libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_modify_ldt];
+const FORBIDDEN_HERE: &[libc::c_long] =
+    &[libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_modify_ldt, libc::SYS_kexec_file_load];
+/// `kexec_file_load`, which libc does not name for this processor with musl; source: `include/uapi/asm-generic/unistd.h`.
 #[cfg(not(target_arch = "x86_64"))]
-const FORBIDDEN_HERE: &[libc::c_long] = &[];
+const FORBIDDEN_HERE: &[libc::c_long] = &[294];
 
 /// Calls of bpf(2) that read and write maps: `BPF_MAP_LOOKUP_ELEM`, `_UPDATE_ELEM`, `_GET_NEXT_KEY`.
 const BPF_ALLOWED: [u64; 3] = [1, 2, 4];
