@@ -85,7 +85,12 @@ fn settings() -> WebSettings {
 }
 
 fn start(settings: &WebSettings, agent: &Loop) -> WebServer {
-    WebServer::start(settings, "{\"detector_version\":\"1.2.3\"}".to_owned(), agent.ask.clone()).unwrap()
+    let versions = "{\"detector_version\":\"1.2.3\"}".to_owned();
+    WebServer::start(settings, versions, agent.ask.clone(), Arc::new(two_containers)).unwrap()
+}
+
+fn two_containers() -> Vec<(&'static str, u64)> {
+    vec![("yes", 2), ("no", 0)]
 }
 
 /// Status, content type and body.
@@ -155,6 +160,7 @@ fn metrics_are_valid_exposition() {
     let rule = "falcosecurity_falco_rules_matches_total{priority=\"2\",rule_name=\"Drop and execute new binary in \
                 container\",source=\"syscall\",tag_PCI_DSS_11_5_1=\"true\",tag_container=\"true\"} 5\n";
     assert!(body.contains(rule), "{body}");
+    assert!(body.contains("detector_containers{coverage=\"yes\"} 2\n"), "{body}");
 }
 
 /// What strict parsers demand: help, type, then all samples of one metric, and never that metric again.
@@ -224,7 +230,10 @@ fn a_port_that_is_taken_is_an_error_with_a_remedy() {
     let agent = Loop::start();
     let server = start(&settings(), &agent);
     let taken = WebSettings { port: server.address().port(), ..settings() };
-    let error = WebServer::start(&taken, String::new(), agent.ask).err().unwrap().to_string();
+    let error = WebServer::start(&taken, String::new(), agent.ask, Arc::new(two_containers))
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("webserver.listen_port"), "{error}");
 }
 
@@ -255,7 +264,7 @@ fn tls_takes_one_file_with_key_and_certificate() {
     assert_eq!(body.unwrap(), "{\"status\": \"ok\"}");
 
     std::fs::write(&file, made.cert.pem()).unwrap();
-    let error =
-        WebServer::start(&WebSettings { certificate: Some(file), ..settings() }, String::new(), agent.ask);
+    let settings = WebSettings { certificate: Some(file), ..settings() };
+    let error = WebServer::start(&settings, String::new(), agent.ask, Arc::new(two_containers));
     assert!(error.err().unwrap().to_string().contains("the key"), "the key is missing");
 }

@@ -3,7 +3,10 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use detector_common::record::exec::{ExecRecord, known};
+use detector_common::record::{
+    RecordKind,
+    exec::{ExecRecord, known},
+};
 use zerocopy::FromBytes as _;
 
 /// Execs of the first copy that are remembered: far more than can run between the two copies' records of one exec.
@@ -30,7 +33,7 @@ pub(super) struct Duplicates {
 impl Duplicates {
     /// The exec of this record was seen by hooks that have been replaced: the new ones may have seen it, too.
     pub(super) fn will_come_again(&mut self, record: &[u8]) {
-        let Ok((record, _)) = ExecRecord::read_from_prefix(record) else { return };
+        let Some(record) = exec(record) else { return };
         self.told_until = self.told_until.max(record.header.boot_ns);
         // Without a number the name stands for all execs of the process.
         if record.task.exec_id != 0 {
@@ -38,9 +41,10 @@ impl Duplicates {
         }
     }
 
-    /// Whether no record of the same exec came before.
+    /// Whether no record of the same exec came before. What a program has mapped bears the name of its exec, and is
+    /// always new.
     pub(super) fn is_new(&mut self, record: &[u8]) -> bool {
-        let Ok((record, _)) = ExecRecord::read_from_prefix(record) else { return true };
+        let Some(record) = exec(record) else { return true };
         let name = (record.task.pid, record.task.start_boot_ns, record.task.exec_id);
         if !self.told_before.is_empty() {
             if self.told_before.contains(&name) {
@@ -66,14 +70,24 @@ impl Duplicates {
     }
 }
 
+/// The record, if it is about an exec.
+fn exec(record: &[u8]) -> Option<ExecRecord> {
+    let (record, _) = ExecRecord::read_from_prefix(record).ok()?;
+    (record.header.kind == RecordKind::Exec as u16).then_some(record)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Duplicates, REMEMBERED};
-    use detector_common::record::exec::{ExecRecord, known};
+    use detector_common::record::{
+        RecordKind,
+        exec::{ExecRecord, known},
+    };
     use zerocopy::{FromZeros as _, IntoBytes as _};
 
     fn record(pid: u32, exec_id: u64, second: bool) -> ExecRecord {
         let mut record = ExecRecord::new_zeroed();
+        record.header.kind = RecordKind::Exec as u16;
         record.task.pid = pid;
         record.task.exec_id = exec_id;
         record.known = if second { known::SECOND_LOOK } else { 0 };
@@ -113,6 +127,19 @@ mod tests {
         assert!(duplicates.is_new(at(2, 0, 200).as_bytes()), "a process without numbers for its execs");
         assert!(duplicates.is_new(at(3, 1, 201 + super::TWIN_WITHIN_NS).as_bytes()));
         assert!(duplicates.told_before.is_empty(), "later there is nothing to remember");
+    }
+
+    #[test]
+    fn what_a_program_maps_is_not_taken_for_its_exec() {
+        let mut duplicates = Duplicates::default();
+        let exec = record(1, 1, false);
+        let mut mapping = exec;
+        mapping.header.kind = RecordKind::ExecMap as u16;
+        duplicates.will_come_again(mapping.as_bytes());
+        assert!(duplicates.is_new(exec.as_bytes()));
+        duplicates.will_come_again(exec.as_bytes());
+        assert!(!duplicates.is_new(exec.as_bytes()));
+        assert!(duplicates.is_new(mapping.as_bytes()) && duplicates.is_new(mapping.as_bytes()));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     alert::Priority,
+    doctor,
     format::InternalAlert,
     kernel::{Counters, Host, Kernel, LoadOptions, Loss, RingReader, Sights},
     privileges::give_up,
@@ -108,7 +109,9 @@ impl Agent {
     pub(super) fn web_server(&self, ask: mpsc::Sender<Question>) -> Result<Option<WebServer>, PipelineError> {
         let settings = self.configuration.settings.webserver.as_ref();
         settings
-            .map(|settings| WebServer::start(settings, versions(), ask))
+            .map(|settings| {
+                WebServer::start(settings, versions(), ask, Arc::new(doctor::running_by_coverage))
+            })
             .transpose()
             .map_err(PipelineError::Web)
     }

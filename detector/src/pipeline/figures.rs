@@ -35,6 +35,7 @@ pub(super) fn of(agent: &Agent) -> Figures {
         metadata_complete: enriched.complete,
         metadata_partial: enriched.partial.into_iter().collect(),
         metadata_trouble: enriched.troubles.into_iter().collect(),
+        containers: Vec::new(),
         waiting: agent.stages.enricher.waiting() as u64,
         reloads: agent.reloads,
         held_back: held_back(agent.stages.throttle.held_back()),

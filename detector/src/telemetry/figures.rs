@@ -98,6 +98,9 @@ pub struct Figures {
     pub metadata_partial: Vec<(&'static str, u64)>,
     /// What went wrong while they were looked up.
     pub metadata_trouble: Vec<(&'static str, u64)>,
+    /// Running containers by coverage. Empty until the web server has counted them: that takes a look at every process,
+    /// for which the main loop has no time.
+    pub containers: Vec<(&'static str, u64)>,
     /// Events that wait for metadata.
     pub waiting: u64,
     /// Alerts that were held back and told as a count, by reason.
@@ -173,6 +176,12 @@ impl Figures {
         text.head(&names::METADATA_TROUBLE);
         for (what, count) in &self.metadata_trouble {
             text.sample(names::METADATA_TROUBLE.name, &[("what", what)], float(*count));
+        }
+        for (number, (covered, count)) in self.containers.iter().enumerate() {
+            if number == 0 {
+                text.head(&names::CONTAINERS);
+            }
+            text.sample(names::CONTAINERS.name, &[("coverage", covered)], float(*count));
         }
         text.one(&names::WAITING, float(self.waiting));
     }
@@ -321,6 +330,7 @@ mod tests {
             kernel: vec![("sent", 1)],
             lost: vec![("ring_full", 2)],
             held_back: vec![("repeat", 8)],
+            containers: vec![("yes", 9)],
             bpf: Some((3, 4)),
             metadata_partial: vec![("late", 5)],
             metadata_trouble: vec![("labels_cut", 8)],

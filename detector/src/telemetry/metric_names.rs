@@ -75,6 +75,7 @@ metrics! {
     OUTPUT_SPOOLED = gauge("detector_output_spooled_alerts", "Alerts that wait on disk, by output.");
     METADATA = counter("detector_metadata_events_total", "Events of containers, by whether their metadata was complete and why not.");
     METADATA_TROUBLE = counter("detector_metadata_trouble_total", "What went wrong while metadata and names were looked up, by what it was.");
+    CONTAINERS = gauge("detector_containers", "Running containers, by how well execs of files that their image does not have are seen.");
     WAITING = gauge("detector_events_waiting", "Events that wait for metadata.");
     RELOADS = counter("detector_reloads_total", "Reloads of rules and configuration, by outcome.");
     BLIND = gauge("detector_selftest_blind", "1 when the last self-test found that the agent does not see.");

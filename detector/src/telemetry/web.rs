@@ -74,6 +74,9 @@ pub enum WebError {
 /// A question to the main loop; it answers with its figures.
 pub type Question = oneshot::Sender<Figures>;
 
+/// Counts the running containers by coverage; may take as long as a look at every process takes.
+pub type Containers = Arc<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>;
+
 /// The running server; dropping it ends it.
 pub struct WebServer {
     address: SocketAddr,
@@ -82,11 +85,13 @@ pub struct WebServer {
 }
 
 impl WebServer {
-    /// Starts to listen. `versions` is the answer to `/versions`; questions go to `ask`.
+    /// Starts to listen. `versions` is the answer to `/versions`; questions go to `ask`, and `containers` is asked
+    /// for `/metrics`.
     pub fn start(
         settings: &WebSettings,
         versions: String,
         ask: mpsc::Sender<Question>,
+        containers: Containers,
     ) -> Result<Self, WebError> {
         let tls = settings.certificate.as_deref().map(tls::acceptor).transpose()?;
         let wanted = SocketAddr::new(settings.address, settings.port);
@@ -94,8 +99,13 @@ impl WebServer {
         let listener = TcpListener::bind(wanted).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let routes =
-            Arc::new(Routes { healthz: settings.healthz.clone(), metrics: settings.metrics, versions, ask });
+        let routes = Arc::new(Routes {
+            healthz: settings.healthz.clone(),
+            metrics: settings.metrics,
+            versions,
+            ask,
+            containers,
+        });
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(WebError::Thread)?;
         let (stop, stopped) = oneshot::channel();

@@ -1,6 +1,6 @@
 //! What is answered at which path.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -12,7 +12,7 @@ use hyper::{
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Question;
+use super::{Containers, Question};
 use crate::telemetry::{Figures, ProcessFigures, SelftestState};
 
 /// How long the main loop may take to answer: below the second that probes wait by default.
@@ -28,6 +28,7 @@ pub(super) struct Routes {
     pub(super) metrics: bool,
     pub(super) versions: String,
     pub(super) ask: mpsc::Sender<Question>,
+    pub(super) containers: Containers,
 }
 
 impl Routes {
@@ -42,7 +43,8 @@ impl Routes {
             path if path == self.healthz => self.health().await,
             "/versions" => response(StatusCode::OK, JSON, self.versions.clone()),
             "/metrics" if self.metrics => match self.figures().await {
-                Some(figures) => {
+                Some(mut figures) => {
+                    figures.containers = self.count_containers().await;
                     response(StatusCode::OK, EXPOSITION, figures.exposition(&ProcessFigures::now()))
                 }
                 None => response(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{SILENT}\n")),
@@ -65,6 +67,12 @@ impl Routes {
             }
             None => ill(SILENT),
         }
+    }
+
+    /// Beside the thread that answers, so that nobody who asks for the agent's health waits.
+    async fn count_containers(&self) -> Vec<(&'static str, u64)> {
+        let count = Arc::clone(&self.containers);
+        tokio::task::spawn_blocking(move || count()).await.unwrap_or_default()
     }
 
     /// What the main loop says about itself, if it does so in time.
