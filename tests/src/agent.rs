@@ -113,7 +113,17 @@ impl Agent {
     #[track_caller]
     #[must_use]
     pub fn start_with_run(folder: &Path) -> Self {
+        Self::start_with_run_and(folder, &[])
+    }
+
+    /// As [`Agent::start_with_run`], with these settings.
+    #[track_caller]
+    #[must_use]
+    pub fn start_with_run_and(folder: &Path, settings: &[&str]) -> Self {
         let mut command = Command::new(program());
+        for setting in settings {
+            command.args(["-o", setting]);
+        }
         command.args(["-o", "json_output=true", "-U"]).env("TZ", TIME_ZONE).env("DETECTOR_LOG", "debug");
         let folder = folder.to_path_buf();
         let own_run = move || {

@@ -194,7 +194,9 @@ fn podman_without_root() {
 fn podman_without_root_with_its_service() {
     let Some(podman) = Podman::for_case("podman_without_root_with_its_service", true) else { return };
     let _service = podman.service();
-    let agent = Agent::start_with_run(&podman.run_folder());
+    // Only who may write to the user's socket can ask, and by default the agent gives that right up.
+    let keep = ["privileges.keep_capabilities[]=CAP_DAC_OVERRIDE"];
+    let agent = Agent::start_with_run_and(&podman.run_folder(), &keep);
     let name = marker("usrsrv");
     // A second more than nothing: what this asks the service for is gone with the container (`--rm`).
     let script = format!("{}; sleep 1", drop_and_run(&name).replace("exit 0", "true"));

@@ -18,6 +18,8 @@ const fn row(happens: &'static str, executed: &'static str, origin: Option<&'sta
 }
 
 const NEW: Option<&str> = Some("new");
+/// Of an overlay that the container's processes mount themselves: its layers say nothing about the image.
+const FOREIGN: Option<&str> = Some("foreign_overlay");
 const MODIFIED: Option<&str> = Some("modified");
 const METADATA: Option<&str> = Some("metadata_only");
 
@@ -64,13 +66,13 @@ const MOUNTS: [Row; 3] = [
         "mkdir /$N; busybox mount -t tmpfs none /$N; mkdir /$N/u /$N/w /$N/m; \
          busybox mount -t overlay -o lowerdir=/etc,upperdir=/$N/u,workdir=/$N/w none /$N/m; cp $F /$N/m/x",
         "/$N/m/x",
-        NEW,
+        FOREIGN,
     ),
     row(
         "mkdir /$N; busybox mount -t tmpfs none /$N; mkdir /$N/u /$N/w /$N/m; \
          busybox mount -t overlay -o lowerdir=/usr/bin,upperdir=/$N/u,workdir=/$N/w none /$N/m; touch /$N/m/${F##*/}",
         "/$N/m/${F##*/}",
-        MODIFIED,
+        FOREIGN,
     ),
 ];
 

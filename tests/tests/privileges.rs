@@ -112,8 +112,11 @@ fn the_program_of_an_output_cannot_do_what_the_agent_cannot() {
         out.display(),
         elsewhere
     );
-    let agent =
-        start(&["program_output.enabled=true".to_owned(), format!("program_output.program={script}")]);
+    let agent = start(&[
+        "privileges.landlock=true".to_owned(),
+        "program_output.enabled=true".to_owned(),
+        format!("program_output.program={script}"),
+    ]);
     let name = drop_and_run("program");
     let _ = agent.expect_one(&name);
     wait_for("what the program did", || out.exists());
