@@ -25,7 +25,7 @@ pub use judge::Judge;
 use log::{error, info, warn};
 use reload::Reload;
 pub use reload::{Configuration, Read};
-pub use replay::{ReplayError, compare, replay, replay_counted};
+pub use replay::{ReplayError, compare, hits, replay};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,

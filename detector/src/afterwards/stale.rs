@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     fs,
-    io::{self, Read as _, stdin},
+    io::{Read as _, stdin},
     path::{Path, PathBuf},
 };
 
@@ -42,7 +42,7 @@ pub(super) fn text(
         match alerts::kind(path) {
             Kind::Alerts => texts.push(path.clone()),
             Kind::Recording => {
-                let hits = pipeline::replay_counted(path, settings, &mut io::sink())
+                let hits = pipeline::hits(path, settings)
                     .with_context(|| format!("cannot replay {}", path.display()))?;
                 stale.add_hits(hits);
             }

@@ -46,20 +46,20 @@ pub enum ReplayError {
     Stdout(#[source] io::Error),
 }
 
-/// Makes the alerts of a recording and writes them to `out`.
-pub fn replay(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<(), ReplayError> {
-    replay_counted(path, settings, out).map(drop)
+/// Which records are decoded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Decoded {
+    /// Those that some rule can match.
+    Wanted,
+    /// Every one: an exception can be what makes a record unwanted, and is to be counted.
+    All,
 }
 
-/// As [`replay`]; tells how often each rule matched, and what silenced it.
-pub fn replay_counted(
-    path: &Path,
-    settings: &Settings,
-    out: &mut impl Write,
-) -> Result<Vec<RuleHits>, ReplayError> {
+/// Makes the alerts of a recording and writes them to `out`.
+pub fn replay(path: &Path, settings: &Settings, out: &mut impl Write) -> Result<(), ReplayError> {
     let mut judges = [judge(settings)?];
     let started = Instant::now();
-    run(path, &mut judges, |[lines], _| {
+    run(path, &mut judges, Decoded::Wanted, |[lines], _| {
         for line in lines {
             out.write_all(line.with_newline()).map_err(ReplayError::Stdout)?;
         }
@@ -75,6 +75,14 @@ pub fn replay_counted(
         judge.alerts,
         judge.undecodable
     );
+    Ok(())
+}
+
+/// How often each rule matches in a recording, and what silences it.
+pub fn hits(path: &Path, settings: &Settings) -> Result<Vec<RuleHits>, ReplayError> {
+    let mut judges = [judge(settings)?];
+    run(path, &mut judges, Decoded::All, |_, _| Ok(()))?;
+    let [judge] = &judges;
     Ok(judge.hits())
 }
 
@@ -87,7 +95,7 @@ pub fn compare(
     mut take: impl FnMut(&[Line], &[Line], u64),
 ) -> Result<(), ReplayError> {
     let mut judges = [judge(before)?, judge(after)?];
-    run(path, &mut judges, |[one, other], bytes| {
+    run(path, &mut judges, Decoded::Wanted, |[one, other], bytes| {
         take(one, other, bytes);
         Ok(())
     })
@@ -101,6 +109,7 @@ fn judge(settings: &Settings) -> Result<Judge, ReplayError> {
 fn run<const N: usize>(
     path: &Path,
     judges: &mut [Judge; N],
+    decoded: Decoded,
     mut take: impl FnMut(&[Vec<Line>; N], u64) -> Result<(), ReplayError>,
 ) -> Result<(), ReplayError> {
     let file = File::open(path).map_err(|source| ReplayError::Open { path: path.to_owned(), source })?;
@@ -116,7 +125,11 @@ fn run<const N: usize>(
         let clock = BootClock { boot_at_ns: frame.boot_at_ns };
         lines.iter_mut().for_each(Vec::clear);
         for (judge, lines) in judges.iter_mut().zip(&mut lines) {
-            if !judge.read_wanted(frame.record, clock, &mut event) {
+            let is_event = match decoded {
+                Decoded::Wanted => judge.read_wanted(frame.record, clock, &mut event),
+                Decoded::All => judge.read(frame.record, clock, &mut event),
+            };
+            if !is_event {
                 continue;
             }
             let mut context = contexts.read(frame.context);
