@@ -1,5 +1,7 @@
 //! From a field as it is written in a rule to its entry.
 
+use detector_rule_lang::did_you_mean;
+
 use super::{Argument, Entry, Field, Subject, Takes, catalogue, other_events, parameters};
 
 /// What a written field is.
@@ -116,13 +118,9 @@ pub fn suggestion(written: &str) -> Option<String> {
         .iter()
         .flat_map(|field| parameters::names().map(move |parameter| format!("{field}.{parameter}")));
     let names = catalogue().flat_map(|entry| [entry.name].into_iter().chain(entry.aliases.iter().copied()));
-    names
-        .map(str::to_owned)
-        .chain(parameters)
-        .map(|candidate| (if begins(name, &candidate) { 1 } else { distance(name, &candidate) }, candidate))
-        .filter(|(distance, _)| *distance <= 3.min(1 + name.len() / 6))
-        .min_by(|one, other| one.0.cmp(&other.0))
-        .map(|(_, candidate)| candidate)
+    let known: Vec<String> = names.map(str::to_owned).chain(parameters).collect();
+    let cut_short = known.iter().find(|candidate| begins(name, candidate)).cloned();
+    cut_short.or_else(|| did_you_mean(name, known.iter().map(String::as_str)).map(str::to_owned))
 }
 
 /// Whether `name` is a field's name cut short in its last part.
@@ -131,30 +129,9 @@ fn begins(name: &str, candidate: &str) -> bool {
     name.len() > 6 && !rest.contains('.') && !name.ends_with('.')
 }
 
-/// Edits (insert, delete, replace, swap of neighbours) that turn one text into the other.
-fn distance(one: &str, other: &str) -> usize {
-    let (one, other) = (one.as_bytes(), other.as_bytes());
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=other.len()).collect();
-    for (row, from) in one.iter().enumerate() {
-        let mut current = vec![row + 1];
-        for (column, to) in other.iter().enumerate() {
-            let replaced = last[column] + usize::from(from != to);
-            let mut best = replaced.min(last[column + 1] + 1).min(current[column] + 1);
-            if row > 0 && column > 0 && *from == other[column - 1] && one[row - 1] == *to {
-                best = best.min(before_last[column - 1] + 1);
-            }
-            current.push(best);
-        }
-        before_last = last;
-        last = current;
-    }
-    last[other.len()]
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Lookup, distance, lookup, suggestion};
+    use super::{Lookup, lookup, suggestion};
     use crate::rules::fields::Argument;
 
     fn verdict(written: &str) -> &'static str {
@@ -223,12 +200,5 @@ mod tests {
         assert_eq!(suggestion("evt.arg.flag").as_deref(), Some("evt.arg.flags"));
         assert_eq!(suggestion("container.image.repo").as_deref(), Some("container.image.repository"));
         assert_eq!(suggestion("zzz"), None);
-    }
-
-    #[test]
-    fn distances() {
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", "acb"), 1);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }
