@@ -145,15 +145,7 @@ pub(super) fn make_map_of(attributes: &MapAttributes) -> io::Result<OwnedFd> {
 
 /// Sets the first element of an array; `value` has the size of one.
 pub(super) fn set_first(map: &OwnedFd, value: &[u8]) -> io::Result<()> {
-    let index = 0_u32;
-    let attributes = ElementAttributes {
-        map: number(map),
-        padding: 0,
-        key: &raw const index as u64,
-        value: value.as_ptr() as u64,
-        flags: 0,
-    };
-    call(MAP_UPDATE_ELEM, &attributes).map(drop)
+    first_element(map, MAP_UPDATE_ELEM, value.as_ptr() as u64)
 }
 
 /// Forbids that user space changes a map; the verifier then takes its values for constants.
@@ -163,15 +155,15 @@ pub(super) fn freeze(map: &OwnedFd) -> io::Result<()> {
 
 /// Reads the first element of an array; `value` has the size of one.
 pub(super) fn get_first(map: &OwnedFd, value: &mut [u8]) -> io::Result<()> {
+    first_element(map, MAP_LOOKUP_ELEM, value.as_mut_ptr() as u64)
+}
+
+/// Reads or writes the first element of an array; `value` is the address of as many bytes as one has.
+fn first_element(map: &OwnedFd, command: u32, value: u64) -> io::Result<()> {
     let index = 0_u32;
-    let attributes = ElementAttributes {
-        map: number(map),
-        padding: 0,
-        key: &raw const index as u64,
-        value: value.as_mut_ptr() as u64,
-        flags: 0,
-    };
-    call(MAP_LOOKUP_ELEM, &attributes).map(drop)
+    let attributes =
+        ElementAttributes { map: number(map), padding: 0, key: &raw const index as u64, value, flags: 0 };
+    call(command, &attributes).map(drop)
 }
 
 /// Gives a map, a program or the link of an attached program a name in a bpffs, which holds it when all its
