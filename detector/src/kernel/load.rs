@@ -336,9 +336,10 @@ impl Needs {
             return Self { switch: None, second: false };
         }
         let function = |name| btf.function_id(name);
+        let interrupts = function("bpf_local_irq_save").zip(function("bpf_local_irq_restore"));
         let switch = function("bpf_preempt_disable")
             .zip(function("bpf_preempt_enable"))
-            .map(|(off, on)| PreemptionSwitch { off, on });
+            .map(|(off, on)| PreemptionSwitch { off, on, interrupts });
         // Both copies share the scratch space, so it takes the switch; and without a name for each exec the second could
         // not tell what the first has seen.
         Self { switch, second: switch.is_some() && offsets.task_self_exec_id != ABSENT }

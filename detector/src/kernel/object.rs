@@ -8,7 +8,7 @@ use std::{
 };
 
 use aya_obj::{EbpfSectionKind, Map, Object, btf::BtfFeatures, generated::bpf_insn};
-use detector_common::kernel_functions::{PREEMPT_DISABLE, PREEMPT_ENABLE};
+use detector_common::kernel_functions::{IRQ_RESTORE, IRQ_SAVE, PREEMPT_DISABLE, PREEMPT_ENABLE};
 
 use super::{
     KernelError,
@@ -30,11 +30,13 @@ const LARGEST_LOG: usize = 64 * 1024 * 1024;
 /// empty ones; floats, tags of declarations and of types, wide enums.
 const OLDEST_BTF: BtfFeatures = BtfFeatures::new(true, true, true, false, false, false, false, false);
 
-/// BTF ids of the two functions of the kernel that switch preemption off and on.
+/// BTF ids of the functions of the kernel that switch preemption off and on, and interrupts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PreemptionSwitch {
     pub(super) off: u32,
     pub(super) on: u32,
+    /// Not on all kernels that have the others.
+    pub(super) interrupts: Option<(u32, u32)>,
 }
 
 /// The object with its maps in the kernel.
@@ -162,14 +164,16 @@ fn as_number(one: bpf_insn) -> Instruction {
 fn put_right(one: Instruction, switch: Option<PreemptionSwitch>) -> Instruction {
     let stands_for = |number: u32| one == instruction(CALL, 0, 0, 0, number.cast_signed());
     let call = |id: u32| instruction(CALL, 0, KERNEL_FUNCTION, 0, id.cast_signed());
+    let interrupts = switch.and_then(|switch| switch.interrupts);
+    let functions = [
+        (PREEMPT_DISABLE, switch.map(|switch| switch.off)),
+        (PREEMPT_ENABLE, switch.map(|switch| switch.on)),
+        (IRQ_SAVE, interrupts.map(|(off, _)| off)),
+        (IRQ_RESTORE, interrupts.map(|(_, on)| on)),
+    ];
     let nothing = instruction(MOV_IMMEDIATE, 0, 0, 0, 0);
-    if stands_for(PREEMPT_DISABLE) {
-        switch.map_or(nothing, |switch| call(switch.off))
-    } else if stands_for(PREEMPT_ENABLE) {
-        switch.map_or(nothing, |switch| call(switch.on))
-    } else {
-        one
-    }
+    let found = functions.into_iter().find(|(number, _)| stands_for(*number));
+    found.map_or(one, |(_, function)| function.map_or(nothing, call))
 }
 
 /// Loads once more, for the log.
@@ -192,18 +196,21 @@ fn verifier_log(program: &ProgramText<'_>) -> String {
 mod tests {
     use super::{PreemptionSwitch, put_right};
     use crate::kernel::instruction::{CALL, KERNEL_FUNCTION, MOV_IMMEDIATE, instruction};
-    use detector_common::kernel_functions::{PREEMPT_DISABLE, PREEMPT_ENABLE};
+    use detector_common::kernel_functions::{IRQ_RESTORE, IRQ_SAVE, PREEMPT_DISABLE, PREEMPT_ENABLE};
 
     #[test]
     fn stand_ins_become_calls_of_the_kernel_or_nothing() {
-        let switch = Some(PreemptionSwitch { off: 70, on: 71 });
-        let table = [(PREEMPT_DISABLE, 70), (PREEMPT_ENABLE, 71)];
+        let old = PreemptionSwitch { off: 70, on: 71, interrupts: None };
+        let new = Some(PreemptionSwitch { interrupts: Some((72, 73)), ..old });
+        let nothing = instruction(MOV_IMMEDIATE, 0, 0, 0, 0);
+        let stand_in = |number: u32| instruction(CALL, 0, 0, 0, number.cast_signed());
+        let table = [(PREEMPT_DISABLE, 70), (PREEMPT_ENABLE, 71), (IRQ_SAVE, 72), (IRQ_RESTORE, 73)];
         for (number, id) in table {
-            let stand_in = instruction(CALL, 0, 0, 0, number.cast_signed());
-            assert_eq!(put_right(stand_in, switch), instruction(CALL, 0, KERNEL_FUNCTION, 0, id));
-            assert_eq!(put_right(stand_in, None), instruction(MOV_IMMEDIATE, 0, 0, 0, 0));
+            assert_eq!(put_right(stand_in(number), new), instruction(CALL, 0, KERNEL_FUNCTION, 0, id));
+            assert_eq!(put_right(stand_in(number), None), nothing);
         }
+        assert_eq!(put_right(stand_in(IRQ_SAVE), Some(old)), nothing);
         let helper = instruction(CALL, 0, 0, 0, 113);
-        assert_eq!(put_right(helper, switch), helper);
+        assert_eq!(put_right(helper, new), helper);
     }
 }
