@@ -1,5 +1,6 @@
 //! Child processes that cannot outlive the test: ended at a deadline, and by the kernel when the test process dies.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -11,11 +12,52 @@ use nix::sys::signal::Signal;
 
 /// How long anything may take before the harness calls it hung. A limit for failures, not a measurement: a busy
 /// computer needs more than half a minute to start the agent.
-pub const DEADLINE: Duration = Duration::from_secs(if IN_GUEST { 480 } else { 120 });
+pub const DEADLINE: Duration = Duration::from_secs(if IN_GUEST { 900 } else { 120 });
+/// How long the processor of an emulated machine may have had nothing to do while something is waited for. Whoever gives
+/// it too little time keeps it busy, so this long it is idle only when what is waited for never comes.
+const IDLE: Duration = Duration::from_secs(120);
+/// The longest that nobody looks whether it is idle.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Whether this was built to run in an emulated machine (`cargo xtask vm` sets the variable), which may have a small
 /// part of one processor.
 const IN_GUEST: bool = option_env!("DETECTOR_GUEST").is_some();
+
+/// A wait that ends in a failure: after [`DEADLINE`], in an emulated machine also when it has been idle for too long.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    end: Instant,
+    /// Idle time of all processors at which it ends.
+    idle_end: Option<Duration>,
+}
+
+impl Patience {
+    /// Begins to wait.
+    #[must_use]
+    pub fn begin() -> Self {
+        let idle = IN_GUEST.then(|| fs::read_to_string("/proc/stat").ok()).flatten();
+        let idle_end = idle.and_then(|stat| idle_time(&stat)).map(|idle| idle + IDLE);
+        Self { end: Instant::now() + DEADLINE, idle_end }
+    }
+
+    /// How long to wait until the next look; `None` when there is no more patience.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        let Some(end) = self.idle_end else { return (!left.is_zero()).then_some(left) };
+        let idle = fs::read_to_string("/proc/stat").ok().and_then(|stat| idle_time(&stat));
+        let idles = idle.is_some_and(|idle| idle >= end);
+        (!left.is_zero() && !idles).then(|| left.min(LOOK))
+    }
+}
+
+/// The fourth and fifth number of the first line of `/proc/stat`: time without work, and with none but waiting for a
+/// disk, in hundredths of a second.
+fn idle_time(stat: &str) -> Option<Duration> {
+    let mut numbers = stat.lines().next()?.strip_prefix("cpu ")?.split_whitespace().skip(3);
+    let mut next = || numbers.next()?.parse::<u64>().ok();
+    Some(Duration::from_millis((next()? + next()?) * 10))
+}
 
 /// What a finished command left.
 #[derive(Debug)]
@@ -71,14 +113,26 @@ pub fn run(mut command: Command) -> Finished {
     };
     let stdout = child.stdout.take().map(read_all);
     let stderr = child.stderr.take().map(read_all);
-    let Some(status) = wait_until(&mut child, DEADLINE) else {
+    let began = Instant::now();
+    let Some(status) = wait_for_end(&mut child) else {
         let _ = child.kill();
         let _ = child.wait();
         let stderr = String::from_utf8_lossy(&joined(stderr)).into_owned();
-        panic!("still running after {DEADLINE:?}, killed: {what}\n  stderr: {stderr}");
+        panic!("still running after {:?}, killed: {what}\n  stderr: {stderr}", began.elapsed());
     };
     let stderr = String::from_utf8_lossy(&joined(stderr)).into_owned();
     Finished { what, status, stdout: joined(stdout), stderr }
+}
+
+/// Waits for the end of `child`; `None` when it takes longer than anybody is patient for.
+#[must_use]
+pub fn wait_for_end(child: &mut Child) -> Option<ExitStatus> {
+    let patience = Patience::begin();
+    loop {
+        if let Some(status) = wait_until(child, patience.left()?) {
+            return Some(status);
+        }
+    }
 }
 
 /// Waits for the end of `child`; `None` when it still runs after `limit`.
@@ -150,4 +204,17 @@ fn read_all(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
 
 fn joined(reader: Option<JoinHandle<Vec<u8>>>) -> Vec<u8> {
     reader.and_then(|reader| reader.join().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_is_what_the_kernel_counts_as_idle_or_waiting_for_a_disk() {
+        let stat = "cpu  7 1 2 300 25 0 4 0 0 0\ncpu0 7 1 2 300 25 0 4 0 0 0\n";
+        assert_eq!(idle_time(stat), Some(Duration::from_millis(3250)));
+        assert_eq!(idle_time("cpu  1 2 3\n"), None);
+        assert_eq!(idle_time(""), None);
+    }
 }

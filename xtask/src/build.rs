@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::command::Pace;
 use crate::workspace::{self, Workspace};
 use crate::{apt, build_ebpf, command};
 
@@ -101,7 +102,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     match options.arch {
         Some(arch) if !arch.is_ours() => {
             build_ebpf::build(&workspace, &options.ebpf)?;
-            cross_build(&workspace, arch)
+            cross_build(&workspace, arch, Pace::Full)
         }
         _ => build(&workspace, &options.ebpf),
     }
@@ -124,19 +125,20 @@ pub(crate) fn build(workspace: &Workspace, options: &build_ebpf::Options) -> Res
             gnu
         }
     };
-    agent(workspace, cargo, &target, &workspace.agent())
+    agent(workspace, cargo, &target, &workspace.agent(), Pace::Full)
 }
 
 /// The agent for another architecture; the eBPF object must have been built.
-pub(crate) fn cross_build(workspace: &Workspace, arch: Arch) -> Result<()> {
+pub(crate) fn cross_build(workspace: &Workspace, arch: Arch, pace: Pace) -> Result<()> {
     let mut cargo = workspace.agent_cargo();
     arch.prepare(&mut cargo)?;
-    agent(workspace, cargo, &arch.static_target(), &arch.agent(workspace))
+    agent(workspace, cargo, &arch.static_target(), &arch.agent(workspace), pace)
 }
 
-fn agent(workspace: &Workspace, mut cargo: Command, target: &str, to: &Path) -> Result<()> {
+fn agent(workspace: &Workspace, mut cargo: Command, target: &str, to: &Path, pace: Pace) -> Result<()> {
     cargo.args(["build", "--release", "--package", "detector", "--bin", "detector", "--target", target]);
-    command::run(cargo.arg("--target-dir").arg(workspace.target())).context("cannot build the agent")?;
+    cargo.arg("--target-dir").arg(workspace.target());
+    command::run(&mut pace.of(cargo)).context("cannot build the agent")?;
     let built = workspace.target().join(target).join("release/detector");
     let fresh = workspace::copy_if_changed(&built, to)?;
     let size = to.metadata().map_or(0, |data| data.len());

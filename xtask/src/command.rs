@@ -41,6 +41,36 @@ pub(crate) fn program(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
+/// How much of this computer a child may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// What it gets.
+    Full,
+    /// What emulated machines leave: one that gets too little of a processor proves nothing.
+    Gentle,
+}
+
+impl Pace {
+    /// The same command at this pace.
+    pub(crate) fn of(self, command: Command) -> Command {
+        if self == Self::Full {
+            return command;
+        }
+        let mut gentle = Command::new("nice");
+        gentle.args(["-n", "15"]).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => gentle.env(name, value),
+                None => gentle.env_remove(name),
+            };
+        }
+        if let Some(folder) = command.get_current_dir() {
+            gentle.current_dir(folder);
+        }
+        gentle
+    }
+}
+
 fn is_of_cargo(path: &Path) -> bool {
     let text = path.to_string_lossy();
     text.is_empty()

@@ -240,9 +240,10 @@ fn container_programs(workspace: &Workspace) -> Result<PathBuf> {
     let target = build::musl_target();
     build::ensure_target(&target).context("what runs inside the containers must be static")?;
     let mut cargo = workspace.cargo();
-    cargo.args(["build", "--release", "--package", "detector-tests", "--bins", "--target", &target]);
+    // The profile of the guests' tests: what both need is compiled once.
+    cargo.args(["build", "--profile", "vm", "--package", "detector-tests", "--bins", "--target", &target]);
     command::run(cargo.arg("--target-dir").arg(workspace.target()))?;
-    Ok(workspace.target().join(target).join("release"))
+    Ok(workspace.target().join(target).join("vm"))
 }
 
 /// Prints the summary; an error when a step failed, or when CI must not accept a gap.

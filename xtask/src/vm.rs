@@ -41,7 +41,7 @@ pub(crate) struct Options {
     /// times
     #[arg(long, value_name = "SUITE")]
     suite: Vec<String>,
-    /// Machines at a time; as many as there are idle processors when not given
+    /// Machines at a time; as many as there are processors when not given
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// More kernel parameters, for instance `lockdown=confidentiality`

@@ -1,4 +1,5 @@
-//! One machine: booted once, and once more (never silently) when machine or guest broke down instead of answering.
+//! One machine: booted once, and once more (never silently) when machine or guest broke down instead of answering, or
+//! this computer gave it so little of a processor that a failure says nothing.
 use std::path::Path;
 
 use anyhow::Result;
@@ -38,8 +39,18 @@ pub(super) struct Outcome {
 impl Setup<'_> {
     pub(super) fn run(&self) -> Result<Outcome> {
         let mut outcome = self.attempt("first")?;
-        if outcome.console.broke_down() {
-            println!("{}: broke down, tried once more: {}", self.target, outcome.faults.join("; "));
+        let starved = outcome.took.is_starved() && !outcome.faults.is_empty();
+        if starved {
+            let Took { processor, starved, .. } = outcome.took;
+            outcome.faults.push(format!(
+                "it had work and no processor for {:.0} s, and one for {:.0} s",
+                starved.as_secs_f32(),
+                processor.as_secs_f32()
+            ));
+        }
+        if starved || outcome.console.broke_down() {
+            let why = if starved { "starved" } else { "broke down" };
+            println!("{}: {why}, tried once more: {}", self.target, outcome.faults.join("; "));
             let broken = std::mem::replace(&mut outcome, self.attempt("second")?);
             outcome.retried = broken.faults;
             outcome.took += broken.took;

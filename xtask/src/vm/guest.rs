@@ -14,6 +14,7 @@ use super::machine::Machine;
 use super::plan::{Choice, Plan};
 use super::suites::Suite;
 use super::target::{Kind, Target};
+use crate::command::Pace;
 use crate::workspace::Workspace;
 use crate::{build::Arch, command, containers};
 
@@ -47,6 +48,7 @@ impl Guest {
         targets: &[&Target],
         filter: &[String],
         archive: &Archive,
+        pace: Pace,
     ) -> Result<Self> {
         let arch = machine.arch;
         let mut cargo = workspace.cargo();
@@ -70,6 +72,7 @@ impl Guest {
         }
         cargo.args(["--target", &arch.static_target(), "--message-format", "json-render-diagnostics"]);
         cargo.arg("--target-dir").arg(workspace.target());
+        let mut cargo = pace.of(cargo);
         command::show(&cargo);
         let output = cargo
             .stdin(Stdio::null())

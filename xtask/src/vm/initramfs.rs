@@ -10,6 +10,8 @@ const FOLDER: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
 const LINK: u32 = 0o120_777;
 const CHARACTER_DEVICE: u32 = 0o020_600;
+/// Seconds since 1970: any but none, as Falco's fields show no time for a file of 1970.
+const MODIFIED: u32 = 1_000_000_000;
 
 /// An archive in the making. Paths are relative to the root; folders above a file are made on their own.
 #[derive(Default)]
@@ -73,7 +75,7 @@ impl Initramfs {
         let size = u32::try_from(content.len()).with_context(|| format!("{path} is larger than 4 GiB"))?;
         let name_size = u32::try_from(path.len() + 1).context("a path is too long")?;
         // inode, mode, uid, gid, links, mtime, size, device, special device, name with NUL, checksum
-        let fields = [self.inode, mode, 0, 0, 1, 0, size, 0, 0, device.0, device.1, name_size, 0];
+        let fields = [self.inode, mode, 0, 0, 1, MODIFIED, size, 0, 0, device.0, device.1, name_size, 0];
         self.bytes.extend_from_slice(b"070701");
         for field in fields {
             write!(self.bytes, "{field:08x}")?;

@@ -1,8 +1,7 @@
-//! Everything that is needed to boot kernels, made ready once; then one machine per kernel, as many at a time as the
-//! computer has idle processors.
+//! Everything that is needed to boot kernels, made ready once; and one machine per kernel, as many at a time as the
+//! computer has processors.
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use anyhow::{Context as _, Result};
 
@@ -14,7 +13,8 @@ use super::kernel::Kernel;
 use super::machine::Machine;
 use super::target::{self, Target};
 use super::{Options, Report, kvm};
-use crate::build::{self, Arch};
+use crate::build;
+use crate::command::Pace;
 use crate::workspace::Workspace;
 use crate::{apt, command};
 
@@ -38,7 +38,7 @@ struct Room {
 struct Bootable<'lab> {
     target: &'lab Target,
     kernel: Kernel,
-    guest: &'lab Guest,
+    guest: Arc<Guest>,
     accelerator: super::qemu::Accelerator,
 }
 
@@ -62,71 +62,85 @@ impl<'workspace> Lab<'workspace> {
         Ok(Self { workspace, folder, targets, rooms })
     }
 
-    /// Boots every machine that is meant; the agent must have been built.
+    /// Boots every machine that is meant, with all that it has to show; the agent must have been built.
     pub(crate) fn run(&self, options: &Options) -> Result<Report> {
-        let guests = self.guests(&options.suite, options.no_build)?;
-        self.boot_all(options, &guests)
+        self.boot_all(options, false)
     }
 
-    /// The guests of a run that only starts the agent.
-    pub(super) fn guests_without_suites(&self, no_build: bool) -> Result<Vec<(Arch, Guest)>> {
-        let guests = self.guests(&[], no_build)?;
-        Ok(guests.into_iter().map(|(arch, guest)| (arch, guest.without_suites())).collect())
-    }
-
-    fn guests(&self, suites: &[String], no_build: bool) -> Result<Vec<(Arch, Guest)>> {
-        let guest = |room: &Room| {
-            let targets: Vec<&Target> =
-                self.targets.iter().filter(|target| target.kind.machine() == room.machine).collect();
-            let arch = room.machine.arch;
-            if !arch.is_ours() && !no_build {
-                build::cross_build(self.workspace, arch)?;
-            }
-            Ok((arch, Guest::build(self.workspace, room.machine, &targets, suites, &room.archive)?))
-        };
-        self.rooms.iter().map(guest).collect()
-    }
-
-    /// The same with guests of one's own.
-    pub(super) fn boot_all(&self, options: &Options, guests: &[(Arch, Guest)]) -> Result<Report> {
+    /// The same, or in each machine only the agent's start.
+    pub(super) fn boot_all(&self, options: &Options, only_start: bool) -> Result<Report> {
         let logs = self.folder.join("logs");
-        let mut report = Report::new(self.workspace.short(&logs).to_string());
         std::fs::create_dir_all(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
-        let mut machines = Vec::new();
-        for target in &self.targets {
-            let machine = target.kind.machine();
-            let room = self.rooms.iter().find(|room| room.machine == machine);
-            let guest = guests.iter().find(|(arch, _)| *arch == machine.arch);
-            let (room, (_, guest)) = room.zip(guest).context("a machine was not made ready")?;
-            match self.kernel(target, room)? {
-                Ok(kernel) => {
-                    let accelerator = kvm::accelerator(machine, &kernel, target, guest, &self.folder)?;
-                    machines.push(Bootable { target, kernel, guest, accelerator });
-                }
-                Err(answer) => report.add_not_offered(target, &answer),
-            }
-        }
-        if let Some((case, reason)) = guests.first().and_then(|(_, guest)| guest.left_out()) {
-            report.add_left_out(case, reason);
-        }
+        let mut report = Report::new(self.workspace.short(&logs).to_string());
         let budget = Budget::read(self.workspace)?;
-        let next = AtomicUsize::new(0);
         let done: Mutex<Vec<Result<Outcome>>> = Mutex::default();
+        let (ready, queue) = mpsc::channel::<Bootable<'_>>();
+        let queue = Mutex::new(queue);
         std::thread::scope(|scope| {
-            for _ in 0..options.jobs.unwrap_or_else(idle_processors).min(machines.len()) {
+            for _ in 0..options.jobs.unwrap_or_else(processors).min(self.targets.len()) {
                 scope.spawn(|| {
-                    while let Some(machine) = machines.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let outcome = self.boot(machine, options, &logs, &budget);
-                        done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(outcome);
+                    loop {
+                        let next = locked(&queue).recv();
+                        let Ok(machine) = next else { return };
+                        let outcome = self.boot(&machine, options, &logs, &budget);
+                        locked(&done).push(outcome);
                     }
                 });
             }
-        });
-        for outcome in done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            let all = self.make_ready(options, only_start, &ready, &mut report);
+            drop(ready);
+            if all.is_err() {
+                // What cannot be complete need not go on.
+                while locked(&queue).try_recv().is_ok() {}
+            }
+            all
+        })?;
+        for outcome in done.into_inner().unwrap_or_else(PoisonError::into_inner) {
             report.add(outcome?);
         }
         report.sort(&self.targets);
         Ok(report)
+    }
+
+    /// Builds what goes into the guests and gets the kernels; each machine is handed on as soon as it can be booted, so
+    /// that those of this computer's architecture run while programs for another one are built.
+    fn make_ready<'lab>(
+        &'lab self,
+        options: &Options,
+        only_start: bool,
+        ready: &mpsc::Sender<Bootable<'lab>>,
+        report: &mut Report,
+    ) -> Result<()> {
+        for (number, room) in self.rooms.iter().enumerate() {
+            let pace = if number == 0 { Pace::Full } else { Pace::Gentle };
+            let mut targets: Vec<&Target> =
+                self.targets.iter().filter(|target| target.kind.machine() == room.machine).collect();
+            let arch = room.machine.arch;
+            if !arch.is_ours() && !options.no_build {
+                build::cross_build(self.workspace, arch, pace)?;
+            }
+            let guest =
+                Guest::build(self.workspace, room.machine, &targets, &options.suite, &room.archive, pace)?;
+            let guest = Arc::new(if only_start { guest.without_suites() } else { guest });
+            if let Some((case, reason)) = guest.left_out().filter(|_| number == 0) {
+                report.add_left_out(case, reason);
+            }
+            // The longest first, so that none is left alone at the end.
+            targets.sort_by_key(|target| !target.is_long());
+            for target in targets {
+                match self.kernel(target, room)? {
+                    Ok(kernel) => {
+                        let accelerator =
+                            kvm::accelerator(room.machine, &kernel, target, &guest, &self.folder)?;
+                        let guest = Arc::clone(&guest);
+                        // Somebody listens as long as this goes on.
+                        let _ = ready.send(Bootable { target, kernel, guest, accelerator });
+                    }
+                    Err(answer) => report.add_not_offered(target, &answer),
+                }
+            }
+        }
+        Ok(())
     }
 
     fn boot(
@@ -140,7 +154,7 @@ impl<'workspace> Lab<'workspace> {
             target: machine.target,
             kernel: &machine.kernel,
             accelerator: machine.accelerator,
-            guest: machine.guest,
+            guest: &machine.guest,
             folder: &self.folder,
             logs,
             append: &options.append,
@@ -168,10 +182,11 @@ impl<'workspace> Lab<'workspace> {
     }
 }
 
-/// Processors that nobody used during the last minute; emulation leaves none idle, and shares badly.
-fn idle_processors() -> usize {
-    let all = std::thread::available_parallelism().map_or(1, usize::from);
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let busy = load.split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or(0);
-    all.saturating_sub(busy).max(1)
+/// As many as this computer has: a guest uses one.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -174,7 +174,7 @@ mod tests {
         let table: [(&str, &[&str]); 6] = [
             ("6.1", &["copy_up", "doctor"]),
             ("newest", &["outputs", "copy_up", "doctor"]),
-            ("6.12/docker", &["outputs", "copy_up", "doctor"]),
+            ("6.12/docker", &["copy_up", "doctor"]),
             ("6.12/arm64", &["copy_up", "doctor"]),
             ("5.10/bpf-lsm", &["doctor"]),
             ("6.12/no-bpf-lsm", &["doctor"]),

@@ -12,8 +12,12 @@ use super::console::Console;
 use super::machine::Machine;
 use crate::command;
 
-/// A guest that says nothing for so long hangs; the limit of one step of a case is eight minutes there.
-const SILENCE: Duration = Duration::from_secs(600);
+/// A guest that says nothing for so long, and hardly uses its processor, hangs.
+const SILENCE: Duration = Duration::from_secs(300);
+/// Less of the time than one part in so many is "hardly": an idle kernel uses about one in a hundred.
+const HARDLY: u32 = 30;
+/// A guest that says nothing for so long hangs, whatever it does: no step of a case may take so long there.
+const LONG_SILENCE: Duration = Duration::from_secs(1200);
 /// No run takes so long, even on a busy machine.
 pub(super) const LIMIT: Duration = Duration::from_secs(3600);
 
@@ -62,12 +66,22 @@ pub(super) struct Took {
     pub(super) wall: Duration,
     /// Of this computer's processors: what it would take where nothing else runs, waiting aside.
     pub(super) processor: Duration,
+    /// For which it had work to do, and got no processor.
+    pub(super) starved: Duration,
+}
+
+impl Took {
+    /// Whether it had no processor for so long that what failed may have failed by that.
+    pub(super) fn is_starved(&self) -> bool {
+        self.starved > self.processor
+    }
 }
 
 impl std::ops::AddAssign for Took {
     fn add_assign(&mut self, other: Self) {
         self.wall += other.wall;
         self.processor += other.processor;
+        self.starved += other.starved;
     }
 }
 
@@ -116,18 +130,28 @@ pub(super) fn boot(machine: &Machine, boot: &Boot) -> Result<(Console, Took)> {
     let mut log =
         std::fs::File::create(boot.log).with_context(|| format!("cannot write {}", boot.log.display()))?;
     let mut console = Console::default();
+    let process = running.0.id();
+    let (mut last_line, mut used_then) = (Instant::now(), Duration::ZERO);
     loop {
-        let left = boot.limit.saturating_sub(started.elapsed()).min(SILENCE);
-        let line = match heard.recv_timeout(left) {
+        let wait = boot.limit.saturating_sub(started.elapsed()).min(SILENCE);
+        let line = match heard.recv_timeout(wait) {
             Ok(line) => line,
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
-                let line = format!("nothing more for {} s: the machine was stopped", left.as_secs());
+                let used = processor_time(process).unwrap_or_default();
+                let busy = used.saturating_sub(used_then) > SILENCE / HARDLY;
+                used_then = used;
+                if busy && started.elapsed() < boot.limit && last_line.elapsed() < LONG_SILENCE {
+                    continue;
+                }
+                let line =
+                    format!("nothing more for {} s: the machine was stopped", last_line.elapsed().as_secs());
                 console.fault.get_or_insert_with(|| line.clone());
                 writeln!(log, "{line}")?;
                 break;
             }
         };
+        (last_line, used_then) = (Instant::now(), processor_time(process).unwrap_or(used_then));
         console.read(&line);
         writeln!(log, "{}", line.trim_end_matches('\r'))?;
         if boot.verbose {
@@ -137,8 +161,25 @@ pub(super) fn boot(machine: &Machine, boot: &Boot) -> Result<(Console, Took)> {
             break;
         }
     }
-    let processor = processor_time(running.0.id()).unwrap_or_default();
-    Ok((console, Took { wall: started.elapsed(), processor }))
+    let processor = processor_time(process).unwrap_or_default();
+    let starved = waited_for_processor(process);
+    Ok((console, Took { wall: started.elapsed(), processor, starved }))
+}
+
+/// Time for which the threads of a process had work and no processor; nothing where the kernel does not tell.
+fn waited_for_processor(process: u32) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task"));
+    let threads = threads.into_iter().flatten().filter_map(Result::ok);
+    // The thread that is the guest's processor is the one that matters, and waits most.
+    let waits = threads.filter_map(|thread| {
+        waited(&std::fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default())
+    });
+    waits.max().unwrap_or_default()
+}
+
+/// The second number of a line of `schedstat`, nanoseconds.
+fn waited(schedstat: &str) -> Option<Duration> {
+    schedstat.split_whitespace().nth(1)?.parse().ok().map(Duration::from_nanos)
 }
 
 /// Time that all threads of a process have had so far, in user space and in the kernel; none when it is gone.
@@ -159,6 +200,19 @@ fn used_ticks(stat: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_is_starved_when_it_waits_longer_than_it_runs() {
+        assert_eq!(waited("1000 2500 7\n"), Some(Duration::from_nanos(2500)));
+        assert_eq!(waited(""), None);
+        let took = |processor, starved| Took {
+            wall: Duration::from_secs(100),
+            processor: Duration::from_secs(processor),
+            starved: Duration::from_secs(starved),
+        };
+        assert!(took(20, 60).is_starved());
+        assert!(!took(60, 20).is_starved() && !took(5, 1).is_starved(), "an idle one waits for nothing");
+    }
 
     #[test]
     fn time_of_the_processor_is_that_of_user_and_kernel() {

@@ -162,7 +162,11 @@ mod tests {
             target: target(kernel),
             release: "6.1.0-56-cloud-amd64".to_owned(),
             console: Console::default(),
-            took: Took { wall: Duration::from_secs(50), processor: Duration::from_secs(20) },
+            took: Took {
+                wall: Duration::from_secs(50),
+                processor: Duration::from_secs(20),
+                ..Took::default()
+            },
             retried: vec!["a panic".to_owned()],
             faults: faults.iter().map(|fault| (*fault).to_owned()).collect(),
             left_out: vec![("outputs".to_owned(), "the same".to_owned())],

@@ -14,7 +14,7 @@ pub(crate) struct StatsOptions {
     /// Series such as `6.12`, or `newest`, or `6.12/arm64`; all when none is given
     #[arg(value_name = "KERNEL")]
     kernels: Vec<Target>,
-    /// Machines at a time; as many as there are idle processors when not given
+    /// Machines at a time; as many as there are processors when not given
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// Take the agent and the eBPF object that are in target, as they are
@@ -33,7 +33,7 @@ pub(crate) fn run(options: StatsOptions) -> Result<()> {
     let kernels = if options.kernels.is_empty() { Target::with_figures() } else { options.kernels };
     let lab = Lab::prepare(&workspace, &kernels)?;
     let boot = Options { jobs: options.jobs, no_build: options.no_build, ..Options::default() };
-    let report = lab.boot_all(&boot, &lab.guests_without_suites(boot.no_build)?)?;
+    let report = lab.boot_all(&boot, true)?;
     println!("\n{:<15} {:<16} {:>12} {:>14}", "kernel", "program", "instructions", "machine code B");
     for outcome in report.outcomes() {
         for program in &outcome.console.programs {
