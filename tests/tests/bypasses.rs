@@ -112,6 +112,15 @@ fn agent(folder: &Path) -> Agent {
     Agent::start_with(&[OsStr::new("-r"), folder.as_os_str()])
 }
 
+/// A container whose life ends when this is dropped.
+struct Killed<'container>(&'container BareContainer);
+
+impl Drop for Killed<'_> {
+    fn drop(&mut self) {
+        self.0.kill();
+    }
+}
+
 /// Does these things in one container and waits for the alert about each.
 fn check(deeds: &[(&str, &str)], container: &BareContainer) {
     let folder = match tempfile::tempdir() {
@@ -134,17 +143,21 @@ fn check(deeds: &[(&str, &str)], container: &BareContainer) {
         let _ = writeln!(script, "(N={base}-{index}-; {deed})");
     }
     // Scripts are looked up after they ran, by a process of the container that still lives.
-    script.push_str("sleep 3");
-    let _ = container.sh(&script).ok();
-    for (index, (deed, rule)) in deeds.iter().enumerate() {
-        let name = format!("{base}-{index}-");
-        let about = |alert: &detector_tests::Alert| {
-            let memfd = *rule == MEMORY && alert.text("proc.exepath").starts_with("memfd:");
-            (alert.mentions(&name) || memfd || alert.line.contains(&format!("tool-{index}-")))
-                && alert.part_text("rule") == *rule
-        };
-        let _ = agent.expect_alert(&format!("`{rule}` about `{deed}`"), about);
-    }
+    script.push_str("sleep 1000");
+    std::thread::scope(|scope| {
+        scope.spawn(|| container.sh(&script));
+        let end = Killed(container);
+        for (index, (deed, rule)) in deeds.iter().enumerate() {
+            let name = format!("{base}-{index}-");
+            let about = |alert: &detector_tests::Alert| {
+                let memfd = *rule == MEMORY && alert.text("proc.exepath").starts_with("memfd:");
+                (alert.mentions(&name) || memfd || alert.line.contains(&format!("tool-{index}-")))
+                    && alert.part_text("rule") == *rule
+            };
+            let _ = agent.expect_alert(&format!("`{rule}` about `{deed}`"), about);
+        }
+        drop(end);
+    });
     agent.stop();
 }
 

@@ -162,8 +162,8 @@ pub(super) fn boot(machine: &Machine, boot: &Boot) -> Result<(Console, Took)> {
         }
     }
     let processor = processor_time(process).unwrap_or_default();
-    let starved = waited_for_processor(process);
-    Ok((console, Took { wall: started.elapsed(), processor, starved }))
+    let took = Took { wall: started.elapsed(), processor, starved: waited_for_processor(process) };
+    Ok((console, took))
 }
 
 /// Time for which the threads of a process had work and no processor; nothing where the kernel does not tell.
