@@ -1,7 +1,7 @@
 //! What a suite states about itself, in its own file, so that `cargo xtask vm` knows in which guests it has something to
 //! show. A suite that states nothing runs on every kernel.
 
-/// The kernel makes no difference to this suite, for the given reason: it is enough to run it on one or two.
+/// The kernel makes no difference to this suite, for the given reason: it is enough to run it on the host's.
 #[macro_export]
 macro_rules! same_on_every_kernel {
     ($reason:literal) => {

@@ -138,15 +138,9 @@ impl Target {
         }
     }
 
-    /// Whether it also runs the suites to which the kernel makes no difference, and which have run on this computer's own
-    /// kernel: the newest one is where surprises come from.
-    pub(super) fn runs_all(&self) -> bool {
-        self.kernel == Wanted::Newest && self.kind == Kind::Plain
-    }
-
     /// Whether it takes longer than most.
     pub(super) fn is_long(&self) -> bool {
-        self.runs_all() || self.kind == Kind::Docker
+        self.kind == Kind::Docker
     }
 
     /// The machines of which the verifier's figures are kept: each kernel and processor once.
