@@ -28,6 +28,9 @@ use crate::{
     throttle::ThrottleSettings,
 };
 
+/// `metadata.wait` unless it is set.
+const METADATA_WAIT: Duration = Duration::from_millis(500);
+
 /// How the agent shall run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -63,6 +66,8 @@ pub struct Settings {
     pub pins: PinSettings,
     /// Which rights are given up once the hooks are armed; see [`Settings::restrictions`].
     pub privileges: Restrictions,
+    /// The longest that an alert waits for what is not known at once about its container and its users.
+    pub metadata_wait: Duration,
     /// Time between two self-tests; zero = only at the start.
     pub selftest_interval: Duration,
     /// Records are written to this file, for `detector replay`.
@@ -88,6 +93,7 @@ impl Default for Settings {
             btf: BtfChoice::default(),
             pins: PinSettings::default(),
             privileges: Restrictions::default(),
+            metadata_wait: METADATA_WAIT,
             selftest_interval: Duration::from_secs(600),
             record_to: None,
         }

@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::process::{Patience, spawn_tied, wait_for_end};
+use crate::process::{IN_GUEST, Patience, spawn_tied, wait_for_end};
 use crate::{Alert, BareContainer, case, helper_binaries};
 
 /// The time zone that the agent is given (a rule of POSIX, needs no zone files): far from UTC and not a whole hour,
@@ -159,8 +159,12 @@ impl Agent {
     }
 
     #[track_caller]
-    fn spawn(command: Command) -> Self {
+    fn spawn(mut command: Command) -> Self {
         let program = program();
+        if IN_GUEST {
+            // What takes milliseconds elsewhere may take a second on an emulated processor.
+            command.args(["-o", "metadata.wait=20s"]);
+        }
         assert!(
             program.is_file(),
             "no agent at {}: make it with `cargo xtask build`, or name it in DETECTOR_BIN",

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Whether this was built to run in an emulated machine (`cargo xtask vm` sets the variable), which may have a small
 /// part of one processor.
-const IN_GUEST: bool = option_env!("DETECTOR_GUEST").is_some();
+pub(crate) const IN_GUEST: bool = option_env!("DETECTOR_GUEST").is_some();
 
 /// A wait that ends in a failure: after [`DEADLINE`], in an emulated machine also when it has been idle for too long.
 #[derive(Clone, Copy, Debug)]

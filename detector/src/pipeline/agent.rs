@@ -240,6 +240,7 @@ impl Agent {
 fn needing_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
     let changed = [
         ("kernel_log", old.kernel_log != new.kernel_log),
+        ("metadata.wait", old.metadata_wait != new.metadata_wait),
         ("pin", old.pins != new.pins),
         ("privileges", old.privileges != new.privileges),
         ("record_to", old.record_to != new.record_to),

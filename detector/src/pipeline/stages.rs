@@ -45,7 +45,7 @@ impl Stages {
         health: Arc<SelftestHealth>,
         keeper: Option<Arc<Keeper>>,
     ) -> Result<Self, PipelineError> {
-        let config = EnrichConfig::below(&host_root());
+        let config = EnrichConfig { wait: settings.metadata_wait, ..EnrichConfig::below(&host_root()) };
         let mut enricher = Enricher::new(config).map_err(PipelineError::Enricher)?;
         enricher.want_ancestors(engine.reads_ancestors(), engine.reads_ancestor_environments());
         enricher.want_examination(engine.filter().examination, engine.filter().interpreters);

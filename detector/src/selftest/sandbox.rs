@@ -28,8 +28,8 @@ use crate::exit_code;
 
 /// Folders one of which every root file system has; the private tmpfs covers it for the sandbox alone.
 const PLACES: [&str; 4] = ["/tmp", "/mnt", "/run", "/proc"];
-/// Seconds after which the kernel ends the sandbox.
-const PATIENCE: u32 = 10;
+/// Seconds after which the kernel ends the sandbox: no measure of anything, it needs milliseconds.
+const PATIENCE: u32 = 60;
 
 /// What was run, as the sandbox tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -132,6 +132,7 @@ const ALONE: &[Key] = &[
     key("log_level", Word(LOG_LEVELS), "the least severe message that is logged"),
     key("log_stderr", Bool, "the log goes to standard error"),
     key("log_syslog", Bool, "the log goes to the system's log"),
+    key("metadata.wait", Duration, "the longest that an alert waits for what is asked about its container"),
     key("metrics.convert_memory_to_mb", Bool, "accepted, without effect: memory is in bytes"),
     key("metrics.enabled", Bool, "figures of the agent are told"),
     key("metrics.include_empty_values", Bool, "snapshots have figures that are 0"),

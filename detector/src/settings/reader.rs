@@ -147,6 +147,7 @@ fn settings(values: &mut Values<'_>) -> Settings {
         },
         pins: pins::pins(values),
         privileges: privileges::privileges(values),
+        metadata_wait: values.duration("metadata.wait", Settings::default().metadata_wait),
         selftest_interval: values.duration("selftest.interval", Settings::default().selftest_interval),
         record_to: values.text("record_to").map(PathBuf::from),
         outputs: outputs::read(values),
