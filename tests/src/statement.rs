@@ -9,6 +9,15 @@ macro_rules! same_on_every_kernel {
     };
 }
 
+/// This suite builds on what others show of each kernel, for the given reason: it is enough to run it on the oldest, the
+/// newest and one between.
+#[macro_export]
+macro_rules! oldest_and_newest_kernel {
+    ($reason:literal) => {
+        const _: &str = $reason;
+    };
+}
+
 /// An emulated processor cannot show what this suite is about, for the given reason.
 #[macro_export]
 macro_rules! not_in_a_virtual_machine {

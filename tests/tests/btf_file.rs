@@ -14,6 +14,8 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use tempfile::TempDir;
 
+detector_tests::same_on_every_kernel!("it is about files that describe a kernel");
+
 /// Takes the kernel's own BTF out of this process' sight.
 fn hide_btf() -> io::Result<()> {
     let none = None::<&str>;

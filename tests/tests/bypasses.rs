@@ -11,6 +11,8 @@ use detector_tests::image_tree::TOOL;
 use detector_tests::not_run::{Reason, not_run};
 use detector_tests::{Agent, BareContainer, marker, program_copy};
 
+detector_tests::oldest_and_newest_kernel!("it is about rules for what other suites show");
+
 const STOCK: &str = "Drop and execute new binary in container";
 const SCRIPT: &str = "Dropped script executed in container";
 const ARGUMENT: &str = "Dropped script run by interpreter in container";

@@ -11,6 +11,8 @@ use detector_tests::host_overlay::HostOverlay;
 use detector_tests::{BareContainer, Docker, Facts, facts, marker};
 use nix::unistd::{Whence, lseek};
 
+detector_tests::oldest_and_newest_kernel!("it is about what other suites take for granted");
+
 /// File system type number of overlay, as `stat -f` prints it.
 const OVERLAY: &str = "794c7630";
 

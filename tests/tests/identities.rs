@@ -3,6 +3,8 @@
 
 use detector_tests::{Agent, BareContainer, Docker, Runc, agent_for, docker, marker, runc};
 
+detector_tests::oldest_and_newest_kernel!("it is about ids and paths of cgroups");
+
 #[test]
 fn ids_of_a_user_namespace_on_mounts_that_translate_them() {
     let case = "ids_of_a_user_namespace_on_mounts_that_translate_them";

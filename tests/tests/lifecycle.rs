@@ -5,6 +5,8 @@ use detector_tests::image_tree::TOOL;
 use detector_tests::{Agent, BareContainer, marker};
 use nix::sys::signal::Signal;
 
+detector_tests::oldest_and_newest_kernel!("it is about signals");
+
 /// The signal comes right behind the drop: what is in the ring buffer by then is still told.
 fn ends_cleanly(case: &str, signal: Signal) {
     if !has_root(case) {

@@ -15,6 +15,8 @@ use detector_tests::process::{self, DEADLINE, Finished};
 use detector_tests::{Agent, Alert, BareContainer, PinPlace, agent, marker};
 use nix::sys::signal::Signal;
 
+detector_tests::oldest_and_newest_kernel!("it is about what stays on a bpffs");
+
 const DROPS: usize = 400;
 /// More than the ring can hold.
 const FLOOD: usize = 2600;

@@ -12,6 +12,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+detector_tests::oldest_and_newest_kernel!("it is about one word of memory that programs read");
+
 const DROPS: usize = 200;
 const FAILURE: &str = "Falco internal: hot restart failure";
 

@@ -133,6 +133,9 @@ fn why_not(target: &Target, suite: &Suite) -> Option<String> {
     match &suite.statement {
         // It has run on this computer's own kernel.
         Some(Statement::SameOnEveryKernel(reason)) => Some(format!("same on every kernel: {reason}")),
+        Some(Statement::OldestAndNewestKernel(reason)) if !target.is_end_or_middle() => {
+            Some(format!("on the oldest and newest kernel and one between: {reason}"))
+        }
         Some(Statement::NotInAVirtualMachine(reason)) => Some(format!("not in a virtual machine: {reason}")),
         Some(Statement::DependsOnSecurityModules) => None,
         _ if about_modules => Some("does not depend on the security modules".to_owned()),
@@ -168,12 +171,14 @@ mod tests {
             Suite::of_test("outputs", Some(user_space)),
             Suite::of_test("copy_up", None),
             Suite::of_test("doctor", Some(Statement::DependsOnSecurityModules)),
+            Suite::of_test("pinned", Some(Statement::OldestAndNewestKernel("it is about pins".to_owned()))),
             Suite::of_test("many", Some(Statement::NotInAVirtualMachine("it takes time".to_owned()))),
         ];
-        let table: [(&str, &[&str]); 6] = [
+        let table: [(&str, &[&str]); 7] = [
             ("6.1", &["copy_up", "doctor"]),
-            ("newest", &["copy_up", "doctor"]),
-            ("6.12/docker", &["copy_up", "doctor"]),
+            ("5.10", &["copy_up", "doctor", "pinned"]),
+            ("newest", &["copy_up", "doctor", "pinned"]),
+            ("6.12/docker", &["copy_up", "doctor", "pinned"]),
             ("6.12/arm64", &["copy_up", "doctor"]),
             ("5.10/bpf-lsm", &["doctor"]),
             ("6.12/no-bpf-lsm", &["doctor"]),
@@ -184,7 +189,7 @@ mod tests {
             assert_eq!(plan.left_out().len(), suites.len() - expected.len(), "{target}");
         }
         let asked = Plan::of(&"6.1".parse().unwrap(), &suites, Choice::All, &[]);
-        assert_eq!((asked.runs().count(), asked.left_out()), (4, [].as_slice()));
+        assert_eq!((asked.runs().count(), asked.left_out()), (5, [].as_slice()));
     }
 
     #[test]

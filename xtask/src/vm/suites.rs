@@ -7,6 +7,7 @@ use serde_json::Value;
 
 /// The macros of the harness; each takes up a statement by itself, so that a mistyped one does not compile.
 const SAME: &str = "detector_tests::same_on_every_kernel!(";
+const ENDS: &str = "detector_tests::oldest_and_newest_kernel!(";
 const NOT_HERE: &str = "detector_tests::not_in_a_virtual_machine!(";
 const MODULES: &str = "detector_tests::depends_on_security_modules!(";
 
@@ -22,6 +23,8 @@ pub(super) struct Suite {
 pub(super) enum Statement {
     /// The kernel makes no difference to it, for this reason.
     SameOnEveryKernel(String),
+    /// It is enough to run it on the oldest, the newest and one between, for this reason.
+    OldestAndNewestKernel(String),
     /// An emulated processor cannot show what it is about, for this reason.
     NotInAVirtualMachine(String),
     /// It says something else when other security modules are active.
@@ -64,6 +67,7 @@ fn statement(text: &str) -> Result<Option<Statement>> {
     let mut found = Vec::new();
     for (mark, of) in [
         (SAME, Statement::SameOnEveryKernel as fn(String) -> Statement),
+        (ENDS, Statement::OldestAndNewestKernel),
         (NOT_HERE, Statement::NotInAVirtualMachine),
     ] {
         if let Some((_, rest)) = text.split_once(mark) {
@@ -103,6 +107,8 @@ mod tests {
         assert_eq!(reason("detector_tests::same_on_every_kernel!(\n    \"it is\"\n);"), "it is");
         let modules = statement("detector_tests::depends_on_security_modules!();").unwrap();
         assert_eq!(modules, Some(Statement::DependsOnSecurityModules));
+        let ends = statement("detector_tests::oldest_and_newest_kernel!(\"signals\");").unwrap();
+        assert_eq!(ends, Some(Statement::OldestAndNewestKernel("signals".to_owned())));
         let not_here = statement("detector_tests::not_in_a_virtual_machine!(\"time\");").unwrap();
         assert_eq!(not_here, Some(Statement::NotInAVirtualMachine("time".to_owned())));
         assert_eq!(statement("//! A suite.").unwrap(), None);

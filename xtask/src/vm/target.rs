@@ -138,9 +138,21 @@ impl Target {
         }
     }
 
+    /// Whether it is the oldest kernel, the newest, or the one between that stands for the others.
+    pub(super) fn is_end_or_middle(&self) -> bool {
+        match self.kind {
+            Kind::Docker => true,
+            Kind::Plain => {
+                ALL.first().is_some_and(|oldest| oldest.kernel == self.kernel)
+                    || self.kernel == Wanted::Newest
+            }
+            Kind::LockedDown | Kind::BpfLsm | Kind::NoBpfLsm | Kind::Arm64 => false,
+        }
+    }
+
     /// Whether it takes longer than most.
     pub(super) fn is_long(&self) -> bool {
-        self.kind == Kind::Docker
+        self.is_end_or_middle()
     }
 
     /// The machines of which the verifier's figures are kept: each kernel and processor once.
