@@ -12,6 +12,8 @@ use std::{
     path::Path,
 };
 
+use zerocopy::{Immutable, IntoBytes};
+
 use super::instruction::Instruction;
 
 const MAP_CREATE: u32 = 0;
@@ -26,7 +28,7 @@ const MAP_FREEZE: u32 = 22;
 
 /// What a map shall be.
 #[repr(C)]
-#[derive(Default)]
+#[derive(Default, IntoBytes, Immutable)]
 pub(super) struct MapAttributes {
     pub(super) kind: u32,
     pub(super) key_size: u32,
@@ -39,6 +41,7 @@ pub(super) struct MapAttributes {
 }
 
 #[repr(C)]
+#[derive(IntoBytes, Immutable)]
 struct ElementAttributes {
     map: u32,
     padding: u32,
@@ -48,21 +51,25 @@ struct ElementAttributes {
 }
 
 #[repr(C)]
+#[derive(IntoBytes, Immutable)]
 struct BtfAttributes {
     data: u64,
     log: u64,
     size: u32,
     log_size: u32,
     log_level: u32,
+    /// Where kernels since 6.4 answer.
+    log_true_size: u32,
 }
 
 #[repr(C)]
+#[derive(IntoBytes, Immutable)]
 struct FreezeAttributes {
     map: u32,
 }
 
 #[repr(C)]
-#[derive(Default)]
+#[derive(Default, IntoBytes, Immutable)]
 struct ProgramAttributes {
     kind: u32,
     instruction_count: u32,
@@ -94,6 +101,7 @@ const _: () = assert!(size_of::<MapAttributes>() == 44);
 const _: () = assert!(std::mem::offset_of!(ProgramAttributes, attach_btf_id) == 108);
 
 #[repr(C)]
+#[derive(IntoBytes, Immutable)]
 struct OpenAttributes {
     name: u64,
     program: u32,
@@ -101,6 +109,7 @@ struct OpenAttributes {
 }
 
 #[repr(C)]
+#[derive(IntoBytes, Immutable)]
 struct PinAttributes {
     path: u64,
     descriptor: u32,
@@ -203,6 +212,7 @@ pub(super) fn load_btf(bytes: &[u8]) -> io::Result<OwnedFd> {
         size: u32::try_from(bytes.len()).map_err(io::Error::other)?,
         log_size: 0,
         log_level: 0,
+        log_true_size: 0,
     };
     descriptor(call(BTF_LOAD, &attributes)?)
 }
@@ -283,7 +293,10 @@ fn number(descriptor: &OwnedFd) -> u32 {
     descriptor.as_raw_fd().cast_unsigned()
 }
 
-fn call<T>(command: u32, attributes: &T) -> io::Result<libc::c_long> {
+/// Without gaps between or behind the attributes, which the types' own bound makes sure of: a kernel refuses a command when
+/// there is anything but zeros behind what it knows, and what is in a gap is chance. Before 6.4 that kept the types of an
+/// agent out that another compilation of the same source got in.
+fn call<T: IntoBytes + Immutable>(command: u32, attributes: &T) -> io::Result<libc::c_long> {
     // SAFETY: `attributes` is laid out as the command wants it, and all memory that it points to is alive here: the
     // callers hold it, and the kernel keeps no pointer.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const *attributes, size_of::<T>()) };
