@@ -4,6 +4,7 @@
 mod alerts;
 mod clock;
 mod explain;
+mod last;
 mod live;
 mod metrics;
 mod progress;

@@ -21,7 +21,7 @@ mod text_line;
 pub mod time_words;
 
 pub use commands::{Commands, Engine, Step};
-pub use facts::{Ancestor, Facts, Provenance};
+pub use facts::{Ancestor, Facts, Provenance, Subject};
 pub use group::{Execution, Grouping, Incident};
 pub use past_alert::{Fields, PastAlert, Written};
 pub use reader::{AlertReader, Malformed, ReadError, Tally};

@@ -8,8 +8,11 @@
 mod cause;
 mod exception;
 mod gather;
+mod index;
+mod join;
 mod path_pattern;
 mod rule_file;
+mod sample;
 mod verify;
 
 pub use cause::Cause;

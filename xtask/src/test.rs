@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that can run on this machine, in one order, to the end; what did not run is
 //! listed with the reason, so that a green result never hides a gap.
 mod not_run;
+mod page_check;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -72,6 +73,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         packages = pack(&workspace, &options.filter, &mut absent)?;
         Ok(())
     });
+    if options.filter.is_empty() {
+        step("HTML reports", &mut || {
+            if !built {
+                bail!("there is no agent to make them: see the step `build`");
+            }
+            match page_check::prepare(&workspace) {
+                Ok(check) => check.run(&workspace),
+                Err(gap) => {
+                    absent.push(gap);
+                    Ok(())
+                }
+            }
+        });
+    }
     step("real kernel, real containers", &mut || {
         if !built {
             bail!("there is no agent to test: see the step `build`");

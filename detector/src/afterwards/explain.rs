@@ -1,11 +1,12 @@
 //! `detector explain`: why a rule fires for an alert, or does not.
 
-use std::{collections::VecDeque, fmt::Write as _, io::Write as _, process::ExitCode};
+use std::{fmt::Write as _, io::Write as _, process::ExitCode};
 
 use anyhow::bail;
+use log::warn;
 use serde_json::json;
 
-use super::{alerts, stale};
+use super::{alerts, last::Last, stale};
 use crate::{
     cli::explain::ExplainArgs,
     exit_code,
@@ -20,13 +21,12 @@ pub(super) fn run(args: &ExplainArgs, settings: &Settings) -> anyhow::Result<Exi
     let text = if args.stale {
         stale::text(args, &jury, &inputs, settings)?
     } else {
-        let mut last: VecDeque<PastAlert> = VecDeque::new();
-        alerts::each(&inputs, |alert| {
-            if last.len() == args.last.max(1) {
-                last.pop_front();
-            }
-            last.push_back(alert);
-        })?;
+        let mut last = Last::new(args.last.max(1));
+        alerts::each(&inputs, |alert| last.push(alert))?;
+        if last.crowded_out > 0 {
+            warn!("{} of the last alerts are left out, because memory holds no more", last.crowded_out);
+        }
+        let last = last.into_alerts();
         if last.is_empty() {
             bail!("no alert was found");
         }

@@ -67,7 +67,7 @@ pub(super) fn look(facts: &Facts<'_>, told: Option<Engine>, now_ns: u64) -> Look
     {
         rows.push(Row { label: "The file now", value: file(first.pid, &path.value, facts) });
     }
-    let kind = facts.text("container.type").and_then(|kind| Engine::named(&kind.value));
+    let kind = facts.runtime().and_then(|kind| Engine::named(&kind.value));
     let engines = match told.or(kind) {
         Some(engine) => vec![engine],
         None => vec![Engine::Docker, Engine::Podman],

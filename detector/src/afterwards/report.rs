@@ -1,10 +1,10 @@
 //! `detector report`: alerts to a document.
 
-use std::{collections::VecDeque, fs, io::Write as _, path::Path, process::ExitCode};
+use std::{fs, io::Write as _, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 
-use super::{alerts, clock, live};
+use super::{alerts, clock, last::Last, live};
 use crate::{
     cli::report::{ReportArgs, ReportFormat},
     exit_code,
@@ -21,27 +21,25 @@ pub(super) fn run(args: &ReportArgs, settings: &Settings) -> anyhow::Result<Exit
     let engine = engine(args.runtime.as_deref())?;
     let inputs = alerts::inputs(&args.files, settings)?;
     let mut grouping = Grouping::default();
-    let mut last: VecDeque<PastAlert> = VecDeque::new();
+    let mut last = args.last.map(Last::new);
     let mut left_out = 0_u64;
     let tally = alerts::each(&inputs, |alert| {
         if args.container.as_deref().is_some_and(|wanted| !concerns(&alert, wanted)) {
             left_out += 1;
             return;
         }
-        match args.last {
+        match &mut last {
             None => grouping.add(alert),
-            Some(0) => left_out += 1,
-            Some(most) => {
-                if last.len() == most {
-                    last.pop_front();
-                    left_out += 1;
-                }
-                last.push_back(alert);
-            }
+            Some(last) => last.push(alert),
         }
     })?;
-    for alert in last {
-        grouping.add(alert);
+    let mut crowded_out = 0;
+    if let Some(last) = last {
+        left_out += last.left_out();
+        crowded_out = last.crowded_out;
+        for alert in last.into_alerts() {
+            grouping.add(alert);
+        }
     }
     let ungrouped = grouping.ungrouped;
     let incidents = grouping.finish();
@@ -62,7 +60,7 @@ pub(super) fn run(args: &ReportArgs, settings: &Settings) -> anyhow::Result<Exit
     let document = Document {
         version: VERSION,
         made: time_words::moment(now),
-        notes: notes(&tally, left_out, ungrouped),
+        notes: notes(&tally, left_out, crowded_out, ungrouped),
         incidents: reports.collect(),
     };
     write(args, &render(&document, format(args)))?;
@@ -131,16 +129,30 @@ fn nothing(tally: &Tally, args: &ReportArgs) -> String {
     }
 }
 
-fn notes(tally: &Tally, left_out: u64, ungrouped: u64) -> Vec<Sentence> {
+fn notes(tally: &Tally, left_out: u64, crowded_out: u64, ungrouped: u64) -> Vec<Sentence> {
     let count = |number: u64| Fact::new(number, "input").map(|number| number.to_string());
     let mut notes = vec![Sentence::new("Alerts read: ").fact(&count(tally.alerts)).words(".")];
     if left_out > 0 {
         notes.push(Sentence::new("Left out as asked for: ").fact(&count(left_out)).words("."));
     }
+    if crowded_out > 0 {
+        notes.push(
+            Sentence::new("Left out, because memory holds no more of the last ones: ")
+                .fact(&count(crowded_out))
+                .words("."),
+        );
+    }
     if tally.internal > 0 {
         notes.push(
             Sentence::new("Messages of the agent about itself, left out: ")
                 .fact(&count(tally.internal))
+                .words("."),
+        );
+    }
+    if tally.held_back > 0 {
+        notes.push(
+            Sentence::new("Repeats that the agent held back, as these messages say: ")
+                .fact(&count(tally.held_back))
                 .words("."),
         );
     }
@@ -183,5 +195,25 @@ fn write(args: &ReportArgs, text: &str) -> anyhow::Result<()> {
         None => {
             std::io::stdout().write_all(text.as_bytes()).context("cannot write the report to standard output")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::rules::fields::catalogue;
+
+    /// The tests of reports take away and change each field of this alert: one that is not in it is not tested, and one
+    /// that no agent writes is looked for in vain.
+    #[test]
+    fn the_alert_that_reports_are_tested_with_has_every_field_of_ours() {
+        let alert: serde_json::Value =
+            serde_json::from_str(include_str!("../report/everything.json")).unwrap();
+        let of_alert: BTreeSet<&str> =
+            alert["output_fields"].as_object().unwrap().keys().map(String::as_str).collect();
+        let ours = |name: &&str| name.starts_with("drop.");
+        let of_agent: BTreeSet<&str> = catalogue().map(|entry| entry.name).filter(ours).collect();
+        assert_eq!(of_alert.into_iter().filter(ours).collect::<BTreeSet<_>>(), of_agent);
     }
 }

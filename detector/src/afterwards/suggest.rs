@@ -28,7 +28,7 @@ pub(super) fn run(args: &SuggestArgs, settings: &Settings) -> anyhow::Result<Exi
             tally.skipped().map_or(String::new(), |skipped| format!("; {skipped}"))
         );
     }
-    let (read, unsorted) = (gathering.alerts, gathering.unsorted);
+    let (read, unsorted, unnamed) = (gathering.alerts, gathering.unsorted, gathering.unnamed);
     let (causes, kept) = gathering.finish(options.least);
     let mut exceptions: Vec<Exception> = Vec::new();
     let mut left: Vec<&Cause> = Vec::new();
@@ -41,19 +41,21 @@ pub(super) fn run(args: &SuggestArgs, settings: &Settings) -> anyhow::Result<Exi
             None => left.push(cause),
         }
     }
-    let uncovered: u64 = left.iter().map(|cause| cause.count).sum::<u64>() + unsorted;
+    let uncovered: u64 = left.iter().map(|cause| cause.count).sum::<u64>() + unsorted + unnamed;
     let verified = verify(&settings.rules, &exceptions, &kept)?;
     let file = rule_file(&exceptions, Account { alerts: read, uncovered });
     match &args.output {
         Some(path) => fs::write(path, file).with_context(|| format!("cannot write {}", path.display()))?,
         None => std::io::stdout().write_all(file.as_bytes()).context("cannot write to standard output")?,
     }
+    let sample = if (kept.len() as u64) < read - unnamed {
+        format!("{} alerts, an even sample,", kept.len())
+    } else {
+        format!("{} alerts", kept.len())
+    };
     info!(
-        "verified by loading it: of {} alerts {} would be silent, {} would come, {} cannot be told",
-        kept.len(),
-        verified.silenced,
-        verified.left,
-        verified.undecided
+        "verified by loading it: of {sample} {} would be silent, {} would come, {} cannot be told",
+        verified.silenced, verified.left, verified.undecided
     );
     for rule in &verified.unknown_rules {
         warn!(
@@ -69,7 +71,15 @@ pub(super) fn run(args: &SuggestArgs, settings: &Settings) -> anyhow::Result<Exi
         info!("left alone: {} more", left.len() - MOST_LEFT);
     }
     if unsorted > 0 {
-        warn!("{unsorted} alerts were not looked at: there are too many different ones");
+        warn!(
+            "{unsorted} alerts are left alone without being named: there were too many different ones, and these came \
+             least often"
+        );
+    }
+    if unnamed > 0 {
+        warn!(
+            "{unnamed} alerts name no rule, as alerts in text form do not: nothing can be proposed for them"
+        );
     }
     Ok(exit_code::SUCCESS)
 }

@@ -28,6 +28,8 @@ use crate::{
 
 /// Changes that are told apart; more are only counted.
 const MOST: usize = 1_000;
+/// Bytes of a text that are kept.
+const MAX_TEXT: usize = 1_024;
 
 pub(super) fn run(args: &TestRulesArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
     let (recordings, texts): (Vec<&PathBuf>, Vec<&PathBuf>) =
@@ -79,6 +81,16 @@ fn subject(alert: &PastAlert) -> String {
     format!("{} in {}", text("proc.exepath"), text("container.name"))
 }
 
+/// A text that is as long as texts are; the rest of a longer one is left out.
+fn cut(mut text: String) -> String {
+    if text.len() > MAX_TEXT {
+        let end = (0..=MAX_TEXT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
+}
+
 /// A change: the rules before and after, joined by commas; `None` stands for no rule.
 type Change = (Option<String>, Option<String>);
 
@@ -92,11 +104,13 @@ struct Changes {
     more: u64,
     /// How often something cannot be told, by what is missing.
     undecided: BTreeMap<String, u64>,
+    /// What cannot be told for other reasons than those that are told apart.
+    more_undecided: u64,
 }
 
 impl Changes {
     fn is_empty(&self) -> bool {
-        self.changed.is_empty()
+        self.changed.is_empty() && self.more == 0
     }
 
     fn add_alert(&mut self, alert: &PastAlert, before: Option<&Jury>, after: &Jury) {
@@ -115,7 +129,12 @@ impl Changes {
         if new != old && !missing.is_empty() {
             missing.sort();
             missing.dedup();
-            *self.undecided.entry(missing.join(", ")).or_default() += 1;
+            let missing = cut(missing.join(", "));
+            if self.undecided.len() >= MOST && !self.undecided.contains_key(&missing) {
+                self.more_undecided += 1;
+            } else {
+                *self.undecided.entry(missing).or_default() += 1;
+            }
             return;
         }
         self.note(old, new, || subject(alert));
@@ -136,7 +155,7 @@ impl Changes {
         if old == new {
             self.unchanged += 1;
         } else {
-            self.note_change((old, new), subject());
+            self.note_change((old.map(cut), new.map(cut)), cut(subject()));
         }
     }
 
@@ -166,12 +185,21 @@ impl Changes {
         for (fields, count) in &self.undecided {
             line(format!("? {count:>6}  cannot be told: the alerts do not have {}", visible(fields)));
         }
+        if self.more > 0 {
+            line(format!(
+                "  {:>6}  further changes, of rules that are not listed: there are too many",
+                self.more
+            ));
+        }
+        if self.more_undecided > 0 {
+            line(format!("? {:>6}  cannot be told for further reasons", self.more_undecided));
+        }
         let changed: u64 = self.changed.values().map(|(count, _)| count).sum::<u64>() + self.more;
         line(format!(
             "{} alerts: {} as before, {changed} changed, {} cannot be told",
             self.looked_at,
             self.unchanged,
-            self.undecided.values().sum::<u64>()
+            self.undecided.values().sum::<u64>() + self.more_undecided
         ));
         out
     }
@@ -179,7 +207,7 @@ impl Changes {
     fn json(&self) -> String {
         let change = |((old, new), (count, first)): (&Change, &(u64, String))| json!({"before": old, "after": new, "count": count, "first": first});
         let changed: Vec<_> = self.changed.iter().map(change).collect();
-        let value = json!({"alerts": self.looked_at, "unchanged": self.unchanged, "changed": changed, "more_changes": self.more, "undecided": self.undecided});
+        let value = json!({"alerts": self.looked_at, "unchanged": self.unchanged, "changed": changed, "more_changes": self.more, "undecided": self.undecided, "more_undecided": self.more_undecided});
         format!("{value}\n")
     }
 }

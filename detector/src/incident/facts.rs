@@ -12,6 +12,17 @@ pub struct Facts<'a> {
     execution: &'a Execution,
 }
 
+/// What got to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The executed file itself.
+    Program,
+    /// A script; the executed file is its interpreter.
+    Script,
+    /// A file that was mapped as code into the process of the executed file.
+    Mapped,
+}
+
 /// Where the executed file came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Provenance {
@@ -144,19 +155,51 @@ impl<'a> Facts<'a> {
         (self.execution.count, self.execution.last_ns)
     }
 
-    /// Path of the executed file, or of the script where one was executed.
+    /// What got to run. Falco knows of programs only.
+    #[must_use]
+    pub fn subject(&self) -> Fact<Subject> {
+        let script = self.text("drop.script.path").map(|path| path.map(|_| Subject::Script));
+        let kind = self.text("drop.kind").map(|kind| {
+            kind.map(|word| match word.as_str() {
+                "script" | "interpreter_arg" => Subject::Script,
+                "exec_map" => Subject::Mapped,
+                _ => Subject::Program,
+            })
+        });
+        match (kind, script) {
+            (Some(kind), Some(script)) if kind.value == Subject::Program => {
+                Fact { value: script.value, from: [kind.from, script.from].concat() }
+            }
+            (Some(kind), _) => kind,
+            (None, Some(script)) => script,
+            (None, None) => Fact { value: Subject::Program, from: Vec::new() },
+        }
+    }
+
+    /// Path of what got to run. What is told about the executed file says nothing about a script or a mapped file.
     #[must_use]
     pub fn path(&self) -> Option<Fact<String>> {
-        self.first_text(&["drop.script.path", "proc.exepath", "proc.exe"])
+        let subject = self.subject();
+        let path = match subject.value {
+            Subject::Program => self.first_text(&["proc.exepath", "drop.path", "proc.exe"]),
+            Subject::Script => self.first_text(&["drop.script.path", "drop.path"]),
+            Subject::Mapped => self.text("drop.path"),
+        };
+        path.map(|path| Fact { value: path.value, from: [path.from, subject.from].concat() })
     }
 
     /// Where the file came from.
     #[must_use]
     pub fn provenance(&self) -> Option<Fact<Provenance>> {
-        for field in ["drop.script.origin", "drop.origin"] {
-            if let Some(origin) = self.text(field) {
-                return Some(origin.map(|word| provenance(&word)));
-            }
+        let subject = self.subject();
+        let field = if subject.value == Subject::Script { "drop.script.origin" } else { "drop.origin" };
+        if let Some(origin) = self.text(field) {
+            let from = [origin.from, subject.from].concat();
+            return Some(Fact { value: provenance(&origin.value), from });
+        }
+        // What follows speaks of the executed file.
+        if subject.value != Subject::Program {
+            return None;
         }
         if let Some(flags) = self.text("evt.arg.flags") {
             let has = |name: &str| flags.value.split('|').any(|flag| flag == name);
@@ -181,13 +224,38 @@ impl<'a> Facts<'a> {
     /// Milliseconds from the last change of the file to its execution.
     #[must_use]
     pub fn age_ms(&self) -> Option<Fact<i64>> {
+        let subject = self.subject();
+        let with =
+            |age: Fact<i64>| Fact { value: age.value, from: [age.from, subject.from.clone()].concat() };
+        if subject.value == Subject::Script {
+            return None;
+        }
         if let Some(age) = self.signed("drop.age_ms") {
-            return Some(age);
+            return Some(with(age));
+        }
+        if subject.value == Subject::Mapped {
+            return None;
         }
         let (now, changed) = (self.event_time()?, self.time("proc.exe_ino.ctime")?);
         let age = (i64::try_from(now.value).ok()? - i64::try_from(changed.value).ok()?) / 1_000_000;
-        let from = [now.from, changed.from].concat();
-        Some(Fact { value: age, from })
+        Some(with(Fact { value: age, from: [now.from, changed.from].concat() }))
+    }
+
+    /// What the kernel looked for a writer of. What was only an argument it does not know: who wrote the interpreter is no
+    /// answer.
+    fn told_of_writers(&self) -> Option<Fact<Subject>> {
+        let (subject, kind) = (self.subject(), self.text("drop.kind"));
+        let known = subject.value != Subject::Script || kind.is_some_and(|kind| kind.value == "script");
+        known.then_some(subject)
+    }
+
+    /// When the file was opened for writing for the last time.
+    #[must_use]
+    pub fn written(&self) -> Option<Fact<u64>> {
+        let subject = self.told_of_writers()?;
+        let (now, age) = (self.event_time()?, self.signed("drop.by.age_ms")?);
+        let ns = i64::try_from(now.value).ok()?.checked_sub(age.value.checked_mul(1_000_000)?)?;
+        Some(Fact { value: u64::try_from(ns).ok()?, from: [now.from, age.from, subject.from].concat() })
     }
 
     /// Whether it ran as root.
@@ -199,20 +267,47 @@ impl<'a> Facts<'a> {
     /// Who dropped the file: comm, else path.
     #[must_use]
     pub fn dropper(&self) -> Option<Fact<String>> {
-        self.first_text(&["drop.by.comm", "drop.by", "drop.by.name", "drop.by.exepath", "drop.by.exe"])
+        let subject = self.told_of_writers()?;
+        let by = self.first_text(&["drop.by.comm", "drop.by.exe"])?;
+        Some(Fact { value: by.value, from: [by.from, subject.from].concat() })
     }
 
-    /// The SHA-256 of the file.
+    /// The SHA-256 of what got to run.
     #[must_use]
     pub fn sha256(&self) -> Option<Fact<String>> {
-        self.first_text(&["drop.script.sha256", "drop.sha256"])
-            .filter(|hash| hash.value.len() == 64 && hash.value.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        let subject = self.subject();
+        let field = if subject.value == Subject::Script { "drop.script.sha256" } else { "drop.sha256" };
+        let sound = |hash: &str| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let hash = self.text(field).filter(|hash| sound(&hash.value))?;
+        Some(Fact { value: hash.value, from: [hash.from, subject.from].concat() })
+    }
+
+    /// Whether the image has the same content under the same path.
+    #[must_use]
+    pub fn identical_to_image(&self) -> Option<Fact<bool>> {
+        let subject = self.subject();
+        let script = subject.value == Subject::Script;
+        let same =
+            self.truth(if script { "drop.script.identical_to_image" } else { "drop.identical_to_image" })?;
+        Some(Fact { value: same.value, from: [same.from, subject.from].concat() })
     }
 
     /// The longest form of the container's id that is known; `None` also for a process of the host.
     #[must_use]
     pub fn container_id(&self) -> Option<Fact<String>> {
         self.first_text(&["container.full_id", "container.id"]).filter(|id| id.value != "host")
+    }
+
+    /// The process, as the host counts.
+    #[must_use]
+    pub fn pid(&self) -> Option<Fact<i64>> {
+        self.signed("proc.pid").or_else(|| self.signed("drop.pid"))
+    }
+
+    /// What runs the container, as alerts call it.
+    #[must_use]
+    pub fn runtime(&self) -> Option<Fact<String>> {
+        self.first_text(&["container.type", "drop.runtime"])
     }
 
     /// Whether it happened outside of containers.

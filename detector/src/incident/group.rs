@@ -9,6 +9,9 @@ const MAX_INCIDENTS: usize = 256;
 /// Executions of one container that are told apart.
 const MAX_EXECUTIONS: usize = 64;
 
+/// Bytes that the alerts that are kept may take; alerts of further executions are only counted.
+const MAX_BYTES: usize = 96 << 20;
+
 /// Alerts with the same rule and file, in one container.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Execution {
@@ -62,6 +65,7 @@ fn severity(priority: Option<&str>) -> u8 {
 pub struct Grouping {
     places: HashMap<String, usize>,
     incidents: Vec<Incident>,
+    bytes: usize,
     /// Alerts of containers that are not told apart any more.
     pub ungrouped: u64,
 }
@@ -73,7 +77,7 @@ impl Grouping {
         let key = key(&alert, self.incidents.len());
         let place = match self.places.get(&key) {
             Some(place) => *place,
-            None if self.incidents.len() == MAX_INCIDENTS => {
+            None if self.incidents.len() == MAX_INCIDENTS || self.bytes > MAX_BYTES => {
                 self.ungrouped += 1;
                 return;
             }
@@ -94,9 +98,10 @@ impl Grouping {
         if let Some(execution) = incident.executions.iter_mut().find(same) {
             execution.count += 1;
             execution.last_ns = execution.last_ns.max(time_ns);
-        } else if incident.executions.len() == MAX_EXECUTIONS {
+        } else if incident.executions.len() == MAX_EXECUTIONS || self.bytes > MAX_BYTES {
             incident.unlisted += 1;
         } else {
+            self.bytes += alert.footprint();
             incident.executions.push(Execution { first: alert, count: 1, last_ns: time_ns });
         }
     }
@@ -122,7 +127,7 @@ fn key(alert: &PastAlert, unused: usize) -> String {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{super::AlertReader, Grouping, Incident, MAX_EXECUTIONS, MAX_INCIDENTS};
+    use super::{super::AlertReader, Grouping, Incident, MAX_BYTES, MAX_EXECUTIONS, MAX_INCIDENTS};
 
     fn grouped(alerts: &[Value]) -> (Vec<Incident>, u64) {
         let text: String = alerts.iter().map(Value::to_string).collect();
@@ -171,5 +176,28 @@ mod tests {
             (0..MAX_EXECUTIONS + 2).map(|number| alert("a", &format!("/{number}"), "Notice", 1)).collect();
         let (incidents, _) = grouped(&many);
         assert_eq!((incidents[0].executions.len(), incidents[0].unlisted), (MAX_EXECUTIONS, 2));
+    }
+
+    #[test]
+    fn what_does_not_fit_into_memory_is_counted() {
+        let one = |path: &str| {
+            let text = alert("a", path, "Notice", 1).to_string();
+            AlertReader::new("in", text.as_bytes()).next_alert().unwrap().unwrap()
+        };
+        let mut grouping = Grouping::default();
+        grouping.add(one("/x"));
+        let before = grouping.bytes;
+        grouping.add(one("/y"));
+        assert!(grouping.bytes > before);
+        grouping.bytes = MAX_BYTES + 1;
+        for path in ["/x", "/z"] {
+            grouping.add(one(path));
+        }
+        let mut other = one("/x");
+        other.fields.set("container.id", "b".into());
+        grouping.add(other);
+        assert_eq!(grouping.ungrouped, 1);
+        let incident = &grouping.finish()[0];
+        assert_eq!((incident.executions.len(), incident.executions[0].count, incident.unlisted), (2, 2, 1));
     }
 }

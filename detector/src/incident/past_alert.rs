@@ -49,11 +49,40 @@ impl PastAlert {
         time.or_else(|| ["evt.time", "evt.time.iso8601", "evt.rawtime"].into_iter().find_map(field))
     }
 
+    /// About how many bytes it takes in memory.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
+        let texts = [&self.time_text, &self.hostname, &self.rule, &self.priority, &self.source, &self.output];
+        size_of::<Self>()
+            + texts.into_iter().map(text).sum::<usize>()
+            + self.tags.iter().map(|tag| tag.capacity() + size_of::<String>()).sum::<usize>()
+            + map_footprint(self.fields.all())
+    }
+
     /// Whether it is about the agent itself (lost events, metrics).
     #[must_use]
     pub fn is_internal(&self) -> bool {
         self.source.as_deref() == Some("internal")
             || self.rule.as_deref().is_some_and(|rule| rule.starts_with("Falco internal: "))
+    }
+}
+
+/// What a key and the tree around it take, beside their texts.
+const ENTRY: usize = 96;
+
+fn map_footprint(map: &Map<String, Value>) -> usize {
+    map.iter().map(|(key, value)| ENTRY + key.capacity() + value_footprint(value)).sum()
+}
+
+fn value_footprint(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.capacity(),
+        Value::Array(items) => {
+            items.iter().map(|item| size_of::<Value>() + value_footprint(item)).sum::<usize>()
+        }
+        Value::Object(map) => map_footprint(map),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
 }
 

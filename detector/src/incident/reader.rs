@@ -18,6 +18,9 @@ const REMEMBERED: usize = 10;
 /// Bytes of a malformed piece that are shown.
 const SHOWN: usize = 60;
 
+/// The message of the agent about repeats that it held back.
+const REPEATS: &str = "detector internal: repeats";
+
 /// Why reading stopped.
 #[derive(Debug, thiserror::Error)]
 #[error("reading {name} failed behind line {line}: {source}")]
@@ -54,6 +57,8 @@ pub struct Tally {
     pub alerts: u64,
     /// Alerts of the agent about itself, left out.
     pub internal: u64,
+    /// Repeats that the agent held back, as it told in such alerts.
+    pub held_back: u64,
     /// Pieces that are no alerts.
     pub malformed: u64,
     /// The first of them.
@@ -67,6 +72,7 @@ impl Tally {
     pub fn add(&mut self, other: Self) {
         self.alerts += other.alerts;
         self.internal += other.internal;
+        self.held_back += other.held_back;
         self.malformed += other.malformed;
         self.bytes += other.bytes;
         let room = REMEMBERED.saturating_sub(self.first_malformed.len());
@@ -121,6 +127,9 @@ impl<R: BufRead> AlertReader<R> {
             if let Some(alert) = self.waiting.pop_front() {
                 if alert.is_internal() {
                     self.tally.internal += 1;
+                    if alert.rule.as_deref() == Some(REPEATS) {
+                        self.tally.held_back += alert.fields.unsigned("count").unwrap_or(0);
+                    }
                     continue;
                 }
                 self.tally.alerts += 1;
@@ -223,8 +232,11 @@ mod tests {
     #[test]
     fn alerts_of_the_agent_about_itself_are_counted_apart() {
         let input = r#"{"rule":"Falco internal: syscall event drop","output":"x","source":"internal","output_fields":{}}"#;
-        let (names, tally) = names(input);
-        assert_eq!((names.len(), tally.alerts, tally.internal, tally.malformed), (0, 0, 1, 0));
+        let (found, tally) = names(input);
+        assert_eq!((found.len(), tally.alerts, tally.internal, tally.malformed), (0, 0, 1, 0));
+        let input = r#"{"rule":"detector internal: repeats","output":"x","source":"internal","output_fields":{"count":7}}"#;
+        let (_, tally) = names(format!("{input}\n{input}"));
+        assert_eq!((tally.internal, tally.held_back), (2, 14));
     }
 
     #[test]

@@ -355,7 +355,7 @@ fn package_manager(facts: &Facts<'_>) -> Term {
 }
 
 fn identical(facts: &Facts<'_>) -> Term {
-    let Some(same) = facts.truth("drop.identical_to_image") else {
+    let Some(same) = facts.identical_to_image() else {
         return unknown("identical", -30, "Whether the file equals one of the image is unknown.");
     };
     let words = if same.value {

@@ -81,13 +81,14 @@ pub(super) fn missing(facts: &Facts<'_>, field: &str) -> Sentence {
 }
 
 fn engine(facts: &Facts<'_>) -> Row {
-    if facts.alert().fields.is_empty("container.type") {
-        return row_of(
-            "Engine",
-            Sentence::default().unknown("unknown: nothing tells who made the container"),
-        );
+    let fields = &facts.alert().fields;
+    match facts.runtime() {
+        Some(runtime) => row_of("Engine", Sentence::default().value(&runtime)),
+        None if ["container.type", "drop.runtime"].iter().any(|field| fields.is_empty(field)) => {
+            row_of("Engine", Sentence::default().unknown("unknown: nothing tells who made the container"))
+        }
+        None => row(facts, "Engine", "container.type"),
     }
-    row(facts, "Engine", "container.type")
 }
 
 fn started(facts: &Facts<'_>) -> Row {

@@ -4,58 +4,103 @@ use super::{
     container::{missing, row, row_of},
     document::{Block, Row, Section},
 };
-use crate::incident::{Fact, Facts, Provenance, Sentence, time_words};
+use crate::incident::{Fact, Facts, Provenance, Sentence, Subject, time_words};
 
-/// Facts that later agents add, by name.
-const OPTIONAL: [(&str, &str); 12] = [
+/// Rows of fields that not every alert has.
+const OPTIONAL: [(&str, &str); 7] = [
     ("Found below", "drop.mount"),
     ("Volume", "drop.volume"),
-    ("Script", "drop.script.path"),
-    ("Script's inode", "drop.script.ino"),
-    ("Written by", "drop.by.exepath"),
+    ("Sure of the origin", "drop.confidence"),
+    ("Newer than the start", "drop.newer_than_container"),
+    ("Entropy", "drop.entropy"),
+    ("Looked at", "drop.examined"),
+    ("Package manager", "drop.via"),
+];
+
+/// The same of a script.
+const OF_SCRIPT: [(&str, &str); 2] =
+    [("Script's inode", "drop.script.ino"), ("Script found by", "drop.script.source")];
+
+/// The same of who wrote the file.
+const OF_WRITER: [(&str, &str); 6] = [
+    ("Written by", "drop.by.comm"),
+    ("Writer's program", "drop.by.exe"),
     ("Writer's command line", "drop.by.cmdline"),
     ("Writer's process id", "drop.by.pid"),
-    ("Writer's container", "drop.by.container"),
-    ("Package manager", "drop.via"),
-    ("Equals the image's", "drop.identical_to_image"),
-    ("Links", "drop.nlink"),
-    ("Deleted", "drop.deleted"),
+    ("Writer ran", "drop.by.where"),
+    ("Opened before, ms", "drop.by.age_ms"),
 ];
 
 pub(super) fn section(facts: &Facts<'_>) -> Section {
-    let mut rows =
-        vec![row(facts, "Path", "proc.exepath"), row(facts, "Called as", "proc.exe"), origin(facts)];
+    let subject = facts.subject();
+    let mut rows = match subject.value {
+        Subject::Program => vec![row(facts, "Path", "proc.exepath"), row(facts, "Called as", "proc.exe")],
+        Subject::Script => of_subject(facts, "Script", "drop.script.path", "Run by"),
+        Subject::Mapped => of_subject(facts, "Mapped file", "drop.path", "Mapped by"),
+    };
+    rows.push(origin(facts));
+    let hash = if subject.value == Subject::Script { "drop.script.sha256" } else { "drop.sha256" };
     rows.push(match facts.sha256() {
         Some(hash) => row_of("SHA-256", Sentence::default().value(&hash)),
-        None => row_of("SHA-256", missing(facts, "drop.sha256")),
+        None => row_of("SHA-256", missing(facts, hash)),
     });
-    rows.push(match facts.unsigned("drop.size") {
-        Some(size) => row_of("Size", Sentence::default().value(&size).words(" bytes")),
-        None => row_of("Size", missing(facts, "drop.size")),
-    });
-    rows.push(row(facts, "Inode", "proc.exe_ino"));
-    rows.push(time(facts, "Last change", "proc.exe_ino.ctime"));
-    rows.push(time(facts, "Data written", "proc.exe_ino.mtime"));
-    for (label, field) in OPTIONAL {
+    if let Some(same) = facts.identical_to_image() {
+        let word = if same.value { "yes" } else { "no" };
+        rows.push(row_of("Equals the image's", Sentence::new(word).because(&same.from)));
+    }
+    // What is told about the executed file is told of a script's interpreter.
+    if subject.value != Subject::Script {
+        rows.push(match facts.unsigned("drop.size") {
+            Some(size) => row_of("Size", Sentence::default().value(&size).words(" bytes")),
+            None => row_of("Size", missing(facts, "drop.size")),
+        });
+    }
+    if subject.value == Subject::Program {
+        rows.push(row(facts, "Inode", "proc.exe_ino"));
+        rows.push(time(facts, "Last change", "proc.exe_ino.ctime"));
+        rows.push(time(facts, "Data written", "proc.exe_ino.mtime"));
+    }
+    let of_script: &[_] = if subject.value == Subject::Script { &OF_SCRIPT } else { &[] };
+    let of_writer: &[_] = if facts.dropper().is_some() { &OF_WRITER } else { &[] };
+    for (label, field) in OPTIONAL.iter().chain(of_script).chain(of_writer).copied() {
         if facts.alert().fields.value(field).is_some() {
             rows.push(row(facts, label, field));
         }
     }
     for (name, value) in facts.alert().fields.all() {
-        if name.starts_with("drop.elf") && !value.is_null() {
+        if name.starts_with("drop.elf") && !value.is_null() && subject.value != Subject::Script {
             let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             let known = Fact::new(format!("{}={shown}", name.trim_start_matches("drop.elf.")), name);
             rows.push(row_of("ELF", Sentence::default().value(&known)));
         }
     }
+    // What got to run decides what stands here.
+    let rows = rows.into_iter().map(|row| row_of(row.label, row.value.because(&subject.from))).collect();
     let mut blocks = vec![Block::Rows { rows }];
     blocks.extend(flags(facts));
     Section::new("file", "File", blocks)
 }
 
+/// The path of what is not the executed file, and the executed file beside it.
+fn of_subject(
+    facts: &Facts<'_>,
+    label: &'static str,
+    field: &'static str,
+    program: &'static str,
+) -> Vec<Row> {
+    let path = match facts.path() {
+        Some(path) => row_of(label, Sentence::default().value(&path)),
+        None => row_of(label, missing(facts, field)),
+    };
+    vec![path, row(facts, program, "proc.exepath")]
+}
+
 fn origin(facts: &Facts<'_>) -> Row {
     match facts.provenance() {
         Some(found) => row_of("Origin", Sentence::new("it ").fact(&found.map(Provenance::meaning))),
+        None if facts.subject().value == Subject::Script => {
+            row_of("Origin", missing(facts, "drop.script.origin"))
+        }
         None => row_of("Origin", missing(facts, "drop.origin")),
     }
 }
@@ -75,6 +120,12 @@ fn time(facts: &Facts<'_>, label: &'static str, field: &'static str) -> Row {
 /// Falco's flags, explained.
 fn flags(facts: &Facts<'_>) -> Option<Block> {
     let flags = facts.text("evt.arg.flags")?;
+    let subject = facts.subject();
+    if subject.value != Subject::Program {
+        let words = "Falco's flags speak of the executed program, not of this file: ";
+        let items = vec![Sentence::new(words).value(&flags).words(".").because(&subject.from)];
+        return Some(Block::List { items });
+    }
     let explained = |flag: &str| {
         Some(match flag {
             "EXE_WRITABLE" => {
@@ -93,7 +144,7 @@ fn flags(facts: &Facts<'_>) -> Option<Block> {
         .value
         .split('|')
         .map(|flag| match explained(flag) {
-            Some(words) => Sentence::new(words).because(&flags.from),
+            Some(words) => Sentence::new(words).because(&flags.from).because(&subject.from),
             None => Sentence::new("A flag that is not known here: ")
                 .value(&Fact { value: flag.to_owned(), from: flags.from.clone() }),
         })

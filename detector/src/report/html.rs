@@ -140,9 +140,10 @@ impl Page {
                     self.raw(&format!("<div><dt>{}</dt><dd><span class=\"told\">", escape(row.label)));
                     self.sentence(&row.value);
                     self.raw("</span>");
-                    if !row.value.from.is_empty() {
+                    let from = shown_sources(&row.value);
+                    if !from.is_empty() {
                         self.raw("<small class=\"from\">");
-                        self.text(&row.value.from.join(", "));
+                        self.text(&from.join(", "));
                         self.raw("</small>");
                     }
                     self.raw("</dd></div>\n");
@@ -180,7 +181,8 @@ impl Page {
                         escape(&title.to_lowercase())
                     ));
                 }
-                self.raw("<pre><code>");
+                // A file keeps its lines; what does not fit is reached by scrolling, also with the keyboard.
+                self.raw(if *folded { "<pre><code>" } else { "<pre class=\"file\" tabindex=\"0\"><code>" });
                 self.text(text.trim_end());
                 self.raw("</code></pre>\n");
                 if *folded {
@@ -260,6 +262,17 @@ impl Page {
         }
         self.raw("</ol>\n");
     }
+}
+
+/// The fields to show beside a value: none beside what is not known, and which kind of file it is about not beside all
+/// that is told of it.
+fn shown_sources(value: &Sentence) -> Vec<&str> {
+    if value.parts.iter().all(|part| matches!(part, Part::Unknown(_))) {
+        return Vec::new();
+    }
+    let all = value.from.iter().map(String::as_str);
+    let telling: Vec<&str> = all.clone().filter(|name| *name != "drop.kind").collect();
+    if telling.is_empty() { all.collect() } else { telling }
 }
 
 /// Writes markup made of our own words and numbers.

@@ -6,14 +6,17 @@ use super::{
 };
 use crate::incident::{Facts, Sentence};
 
+const PID: &str = "proc.pid";
+const RUNTIME: &str = "container.type";
+
 /// Fields that a report is better with, with what each would tell.
 const WANTED: [(&str, &str); 14] = [
-    ("proc.pid", "the process on the host"),
+    (PID, "the process on the host"),
     ("proc.ppid", "its parent on the host"),
     ("proc.aname[3]", "one more process above"),
     ("proc.pcmdline", "the command line of the parent"),
     ("thread.cap_effective", "its capabilities"),
-    ("container.type", "which engine's commands work"),
+    (RUNTIME, "which engine's commands work"),
     ("container.image.repository", "the image, and exceptions for it"),
     ("container.image.digest", "exactly which image"),
     ("container.privileged", "whether the container is privileged"),
@@ -47,7 +50,11 @@ pub(super) fn section(facts: &Facts<'_>) -> Section {
             );
         }
     }
-    let absent: Vec<&(&str, &str)> = WANTED.iter().filter(|(field, _)| !fields.names(field)).collect();
+    // Known under a name of ours.
+    let told =
+        |field: &str| field == PID && facts.pid().is_some() || field == RUNTIME && facts.runtime().is_some();
+    let absent: Vec<&(&str, &str)> =
+        WANTED.iter().filter(|(field, _)| !fields.names(field) && !told(field)).collect();
     let mut blocks = vec![Block::List { items }];
     if !absent.is_empty() {
         let mut text = "append_output:\n  - match:\n      source: syscall\n    extra_fields:\n".to_owned();

@@ -19,7 +19,10 @@ pub(super) fn section(facts: &Facts<'_>) -> Section {
     let mut rows = vec![
         row(facts, "Command line", "proc.cmdline"),
         row(facts, "Working directory", "proc.cwd"),
-        row(facts, "Process id (host)", "proc.pid"),
+        match facts.pid() {
+            Some(pid) => row_of("Process id (host)", Sentence::default().value(&pid)),
+            None => row(facts, "Process id (host)", "proc.pid"),
+        },
         row(facts, "Process id (inside)", "proc.vpid"),
         row(facts, "User", "user.name"),
         row(facts, "User id", "user.uid"),
@@ -32,6 +35,8 @@ pub(super) fn section(facts: &Facts<'_>) -> Section {
         ("Standard input", "proc.stdin.type"),
         ("Standard output", "proc.stdout.type"),
         ("Group", "group.name"),
+        ("User id (inside)", "drop.inner_uid"),
+        ("Group id (inside)", "drop.inner_gid"),
     ] {
         if facts.alert().fields.value(field).is_some() {
             rows.push(row(facts, label, field));
@@ -62,7 +67,7 @@ fn subject(facts: &Facts<'_>) -> Sentence {
         Some(name) => Sentence::default().value(&name),
         None => Sentence::default().unknown("a process whose name is unknown"),
     };
-    if let Some(pid) = facts.signed("proc.pid") {
+    if let Some(pid) = facts.pid() {
         sentence = sentence.words(" (pid ").fact(&pid.map(|pid| pid.to_string())).words(")");
     }
     if let Some(path) = facts.text("proc.exepath") {

@@ -1,28 +1,34 @@
 //! What happened, in plain sentences.
 
-use crate::incident::{Fact, Facts, Incident, Sentence, Written, time_words};
+use crate::incident::{Fact, Facts, Incident, Provenance, Sentence, Subject, Written, time_words};
 
 /// A few words for the top.
 pub(super) fn heading(facts: &Facts<'_>) -> Sentence {
-    let verb = match facts.provenance() {
-        Some(found) => Sentence::new(match found.value {
-            crate::incident::Provenance::Image => "Execution of a file of the image",
-            crate::incident::Provenance::MetadataOnly => {
-                "Execution of a file whose mode, owner or times were changed"
-            }
-            crate::incident::Provenance::Memfd => "Execution from memory",
-            crate::incident::Provenance::Modified => "Execution of a changed file",
-            crate::incident::Provenance::New | crate::incident::Provenance::UpperLayer => {
-                "Execution of a dropped file"
-            }
-            _ => "Execution of a file from outside the image",
-        })
-        .because(&found.from),
-        None => Sentence::new("Execution of a file"),
+    let subject = facts.subject();
+    let found = facts.provenance();
+    let words = match (subject.value, found.as_ref().map(|found| found.value)) {
+        (Subject::Script, Some(Provenance::New | Provenance::UpperLayer)) => "A dropped script was run",
+        (Subject::Script, Some(Provenance::Modified)) => "A changed script was run",
+        (Subject::Script, _) => "A script was run",
+        (Subject::Mapped, Some(Provenance::New | Provenance::UpperLayer)) => {
+            "A dropped file was mapped as code"
+        }
+        (Subject::Mapped, _) => "A file was mapped as code",
+        (_, Some(Provenance::Image)) => "Execution of a file of the image",
+        (_, Some(Provenance::MetadataOnly)) => "Execution of a file whose mode, owner or times were changed",
+        (_, Some(Provenance::Memfd)) => "Execution from memory",
+        (_, Some(Provenance::Modified)) => "Execution of a changed file",
+        (_, Some(Provenance::New | Provenance::UpperLayer)) => "Execution of a dropped file",
+        (_, Some(_)) => "Execution of a file from outside the image",
+        (_, None) => "Execution of a file",
     };
+    let mut heading = Sentence::new(words).because(&subject.from);
+    if let Some(found) = &found {
+        heading = heading.because(&found.from);
+    }
     match facts.path() {
-        Some(path) => verb.words(": ").value(&path),
-        None => verb,
+        Some(path) => heading.words(": ").value(&path),
+        None => heading,
     }
 }
 
@@ -51,13 +57,12 @@ fn container(facts: &Facts<'_>, known: &str, host: &str, unknown: &str) -> Sente
 pub(super) fn sentences(facts: &Facts<'_>, incident: &Incident) -> Vec<Sentence> {
     let mut all = vec![lead(facts)];
     if let Some(found) = facts.provenance() {
-        all.push(
-            Sentence::new("The file ").fact(&found.map(crate::incident::Provenance::meaning)).words("."),
-        );
+        all.push(Sentence::new("The file ").fact(&found.map(Provenance::meaning)).words("."));
     } else {
         all.push(Sentence::default().unknown("Where the file comes from is unknown."));
     }
     all.push(dropper(facts));
+    all.extend(via(facts));
     all.push(starter(facts));
     all.extend(kind(facts));
     let (count, last) = facts.repeats();
@@ -109,7 +114,13 @@ fn lead(facts: &Facts<'_>) -> Sentence {
             "A file whose path is unknown"
         }),
     };
-    lead = user(facts, lead.words(" was executed "));
+    let subject = facts.subject();
+    let verb = match subject.value {
+        Subject::Program => " was executed ",
+        Subject::Script => " was run ",
+        Subject::Mapped => " was mapped as code into a process that ran ",
+    };
+    lead = user(facts, lead.words(verb).because(&subject.from));
     lead = lead.then(container(
         facts,
         " in container ",
@@ -160,12 +171,29 @@ fn dropper(facts: &Facts<'_>) -> Sentence {
         sentence = sentence.words(" with the command line ").value(&command);
     }
     if let Some(place) = facts.text("drop.by.where") {
-        sentence = sentence.words(", which ran in: ").value(&place);
+        let words = match place.value.as_str() {
+            "same_container" => " inside the same container",
+            "other_container" => " in another container",
+            "host" => " on the host (which is where `docker cp` and the like write from)",
+            _ => "",
+        };
+        sentence = if words.is_empty() {
+            sentence.words(", which ran in: ").value(&place)
+        } else {
+            sentence.words(words).because(&place.from)
+        };
     }
-    if let Some(via) = facts.text("drop.via") {
-        sentence = sentence.words(", by way of the package manager ").value(&via);
+    if let Some(age) = facts.signed("drop.by.age_ms").filter(|age| age.value >= 0) {
+        let span = age.map(|ms| time_words::span(u64::try_from(ms).unwrap_or(0).saturating_mul(1_000_000)));
+        sentence = sentence.words(", which had opened it ").fact(&span).words(" before");
     }
     sentence.words(".")
+}
+
+fn via(facts: &Facts<'_>) -> Option<Sentence> {
+    let via = facts.text("drop.via")?;
+    let words = "A package manager or build tool wrote it, or is among the processes above: ";
+    Some(Sentence::new(words).value(&via).words(", by its name."))
 }
 
 fn starter(facts: &Facts<'_>) -> Sentence {
@@ -183,10 +211,14 @@ fn starter(facts: &Facts<'_>) -> Sentence {
 fn kind(facts: &Facts<'_>) -> Option<Sentence> {
     let kind = facts.text("drop.kind")?;
     let words = match kind.value.as_str() {
-        "script" => "It is a script, run by the interpreter that its first line names.",
-        "interpreter_arg" => "It was given to an interpreter as an argument.",
-        "exec_map" => "It was mapped into a process as code, not executed itself.",
+        "script" => "It is a script, run by the interpreter that its first line names: ",
+        "interpreter_arg" => "It was given to an interpreter as an argument: ",
+        "exec_map" => "It was not executed itself; it became code of a process of ",
         _ => return None,
     };
-    Some(Sentence::new(words).because(&kind.from))
+    let sentence = Sentence::new(words).because(&kind.from);
+    Some(match facts.text("proc.exepath") {
+        Some(program) => sentence.value(&program).words("."),
+        None => sentence.unknown("its path is unknown").words("."),
+    })
 }

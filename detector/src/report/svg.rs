@@ -3,6 +3,7 @@
 use super::{
     document::Moment,
     html::{escape, push},
+    timeline::MAPPED,
 };
 use crate::incident::{Risk, time_words};
 
@@ -44,8 +45,8 @@ pub(super) fn timeline(moments: &[Moment]) -> String {
                 format_args!("<text class=\"gap\" x=\"{middle:.0}\" y=\"{:.0}\">{gap}</text>\n", AXIS - 9.0),
             );
         }
-        let class = if moment.label == "executed" { "dot now" } else { "dot" };
-        let radius = if moment.label == "executed" { 7 } else { 5 };
+        let now = moment.label == "executed" || moment.label == MAPPED;
+        let (class, radius) = if now { ("dot now", 7) } else { ("dot", 5) };
         push(
             &mut out,
             format_args!("<circle class=\"{class}\" cx=\"{x:.0}\" cy=\"{AXIS}\" r=\"{radius}\"/>\n"),

@@ -64,6 +64,8 @@ impl<'e> Witness<'e> {
             // What other names say under which the same is known, also that it has no value.
             _ => {
                 let other = match name {
+                    "proc.pid" => under("drop.pid"),
+                    "container.type" => under("drop.runtime"),
                     "proc.pname" => under("proc.aname[1]"),
                     "proc.aname[1]" => under("proc.pname"),
                     "proc.aname[0]" => under("proc.name"),

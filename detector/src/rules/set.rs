@@ -14,9 +14,18 @@ use super::{
 use crate::alert::Priority;
 
 /// Fields of ours that every alert shows beside those of its output. None for which the executed file must be read: an alert
-/// that shows such a field leaves some milliseconds later, so rules and `append_output` ask for them.
-const OWN_FIELDS: [&str; 6] =
-    ["drop.age_ms", "drop.kind", "drop.metadata", "drop.origin", "drop.truncated", "drop.via"];
+/// that shows such a field leaves some milliseconds later, so rules and `append_output` ask for them. None of Falco's: its
+/// alerts have the fields that their outputs name, and nothing else stands outside of `drop.`.
+const OWN_FIELDS: [&str; 8] = [
+    "drop.age_ms",
+    "drop.kind",
+    "drop.metadata",
+    "drop.origin",
+    "drop.pid",
+    "drop.runtime",
+    "drop.truncated",
+    "drop.via",
+];
 
 /// Which rules shall run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::path_pattern::PathPattern;
-use crate::incident::{Execution, Facts, PastAlert, Provenance, Risk, actors, inert::is_hidden};
+use crate::incident::{Execution, Facts, Provenance, Subject, actors, inert::is_hidden};
 
 /// Parents that an exception names at most.
 const MAX_PARENTS: usize = 4;
@@ -11,11 +11,15 @@ const MAX_PARENTS: usize = 4;
 const MAX_IMAGES: usize = 8;
 /// Paths that one exception lists at most, instead of a pattern.
 const MAX_PATHS: usize = 4;
+/// Bytes that a path may have (`PATH_MAX`).
+const MAX_PATH: usize = 4096;
+/// Bytes that any other value may have: names of images are the longest.
+const MAX_NAME: usize = 512;
 /// A pattern of this weight (two whole parts) can stand without a telling program beside it.
 const STRONG: u32 = 4;
 
 /// Alerts that belong together.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Cause {
     /// The rule.
     pub rule: String,
@@ -37,11 +41,10 @@ pub struct Cause {
     pub sha256: Option<String>,
     /// The user of all of them.
     pub user: Option<String>,
-    /// The highest risk of any.
-    pub risk: i32,
     /// A name for people: of the first file.
     pub name: String,
-    /// The field that has the path: of a script its own, as its interpreter is the same for every script.
+    /// The field that has the path: of a script its own, as its interpreter is the same for every script, and of a file
+    /// that was mapped its own, as every program maps files.
     pub(super) path_field: &'static str,
     pub(super) path: Option<PathPattern>,
     /// Paths with how often each came; `None` when there are too many.
@@ -51,20 +54,26 @@ pub struct Cause {
 impl Cause {
     /// The cause of one alert.
     #[must_use]
-    pub fn of(alert: &PastAlert) -> Self {
-        let execution = Execution { first: alert.clone(), count: 1, last_ns: None };
-        let facts = Facts::of(&execution);
-        // What cannot be shown as it is does not go into a rule file.
+    pub fn of(execution: &Execution) -> Self {
+        let (alert, facts) = (&execution.first, Facts::of(execution));
+        // What cannot be shown as it is does not go into a rule file, nor what is longer than anything that is real.
         let text = |field: &str| {
-            alert.fields.text(field).filter(|text| !text.contains(is_hidden)).map(str::to_owned)
+            let most = if field.ends_with("path") { MAX_PATH } else { MAX_NAME };
+            let sound = |text: &&str| text.len() <= most && !text.contains(is_hidden);
+            alert.fields.text(field).filter(sound).map(str::to_owned)
         };
-        let path_field = if text("drop.script.path").is_some() { "drop.script.path" } else { "proc.exepath" };
+        let path_field = match facts.subject().value {
+            Subject::Program => "proc.exepath",
+            Subject::Script => "drop.script.path",
+            Subject::Mapped => "drop.path",
+        };
         let path = text(path_field).filter(|path| path.starts_with('/'));
         let memfd = facts.provenance().is_some_and(|found| found.value == Provenance::Memfd);
         let parent = text("proc.pname").or_else(|| text("proc.aname[1]"));
-        let tells = |name: &String| actors::is_telling(name) && !name.contains(is_hidden);
+        let tells =
+            |name: &String| actors::is_telling(name) && name.len() <= MAX_NAME && !name.contains(is_hidden);
         Self {
-            rule: alert.rule.clone().unwrap_or_default(),
+            rule: alert.rule.clone().filter(|rule| rule.len() <= MAX_NAME).unwrap_or_default(),
             count: 1,
             images: text("container.image.repository").into_iter().collect(),
             digests: text("container.image.digest").into_iter().collect(),
@@ -76,10 +85,9 @@ impl Cause {
                 .filter(tells)
                 .collect(),
             via: text("drop.via"),
-            dropper: text("drop.by.comm"),
+            dropper: facts.dropper().and_then(|_| text("drop.by.comm")),
             sha256: facts.sha256().map(|hash| hash.value),
             user: text("user.name"),
-            risk: Risk::of(&facts).score,
             name: text("proc.name").unwrap_or_default(),
             path_field,
             path: path.as_deref().filter(|_| !memfd).map(PathPattern::of),
@@ -87,9 +95,9 @@ impl Cause {
         }
     }
 
-    /// Both as one, if what they have in common is narrow enough to be one thing. `frequent` says whether both came
-    /// often: only then a pattern may give up much.
-    pub(super) fn joined(&self, other: &Self, frequent: bool) -> Option<Self> {
+    /// How narrow both are as one, if what they have in common is narrow enough to be one thing. `frequent` says whether
+    /// both came often: only then a pattern may give up much.
+    pub(super) fn fit(&self, other: &Self, frequent: bool) -> Option<u32> {
         if self.rule != other.rule || self.path_field != other.path_field {
             return None;
         }
@@ -97,39 +105,66 @@ impl Cause {
         if across_images && (self.images.is_empty() || other.images.is_empty()) {
             return None;
         }
-        let joined = self.joined_blindly(other);
-        if joined.images.len() > MAX_IMAGES {
+        if across_images && self.images.union(&other.images).count() > MAX_IMAGES {
             return None;
         }
+        let same = |one: &Option<String>, other: &Option<String>| one.is_some() && one == other;
+        let via = same(&self.via, &other.via);
+        let parents = self
+            .parents
+            .as_ref()
+            .zip(other.parents.as_ref())
+            .is_some_and(|(one, two)| one.union(two).count() <= MAX_PARENTS);
+        let actors = self.actors.intersection(&other.actors);
+        let narrow = |path| Narrowness { path, parents, actors: actors.clone().count(), via }.weight();
         let (Some(one), Some(two)) = (&self.path, &other.path) else {
             // Without a path only the same package manager or hash makes it one thing.
-            return (joined.via.is_some() || joined.sha256.is_some()).then_some(joined);
+            return (via || same(&self.sha256, &other.sha256)).then(|| narrow(None));
         };
-        let pattern = joined.path.as_ref()?;
-        let anchor = joined.via.is_some() || joined.actors.iter().any(|actor| is_installer(actor));
-        let telling = anchor || !joined.actors.is_empty() || joined.dropper.is_some();
+        let (weight, exact) = one.merged_weight(two);
+        let anchor = via || actors.clone().any(|actor| is_installer(actor));
+        let telling = anchor || actors.clone().next().is_some() || same(&self.dropper, &other.dropper);
         let same_parents = self.parents.is_some() && self.parents == other.parents;
-        let weight = pattern.weight();
-        let lost = one.weight().max(two.weight()).saturating_sub(weight);
-        let fits = if pattern.is_exact() {
-            telling || same_parents || joined.parents.is_some()
+        let lost = || one.weight().max(two.weight()).saturating_sub(weight);
+        let fits = if exact {
+            telling || same_parents || parents
         } else if across_images {
             // The same thing in several images: nothing may be given up for it.
-            (telling || same_parents) && (lost == 0 && weight >= STRONG || anchor && lost <= 2)
+            (telling || same_parents) && (lost() == 0 && weight >= STRONG || anchor && lost() <= 2)
         } else if anchor {
             true
         } else if one.differs_in_name_only(two) {
-            !joined.actors.is_empty() && weight >= STRONG
+            actors.clone().next().is_some() && weight >= STRONG
         } else if one.differences(two).is_some_and(|differing| differing <= 2) {
             (telling || same_parents) && weight >= 2 || weight >= STRONG
         } else {
             frequent && telling && weight >= STRONG
-                || frequent && same_parents && weight >= STRONG && lost <= STRONG
+                || frequent && same_parents && weight >= STRONG && lost() <= STRONG
         };
-        fits.then_some(joined)
+        fits.then(|| narrow(Some((weight, exact))))
     }
 
-    fn joined_blindly(&self, other: &Self) -> Self {
+    /// How narrow it is.
+    #[cfg(test)]
+    pub(super) fn narrowness(&self) -> u32 {
+        let path = self.path.as_ref().map(|path| (path.weight(), path.is_exact()));
+        let (parents, via) = (self.parents.is_some(), self.via.is_some());
+        Narrowness { path, parents, actors: self.actors.len(), via }.weight()
+    }
+
+    /// One more of what was taken in before.
+    pub(super) fn again(&mut self, one: &Self) {
+        self.count += one.count;
+        for (path, count) in one.paths.iter().flatten() {
+            if let Some((_, known)) = self.paths.iter_mut().flatten().find(|(known, _)| known == path) {
+                *known += count;
+            }
+        }
+    }
+
+    /// Both as one, whether they fit or not.
+    #[must_use]
+    pub(super) fn joined(&self, other: &Self) -> Self {
         let same =
             |one: &Option<String>, other: &Option<String>| if one == other { one.clone() } else { None };
         let parents = match (&self.parents, &other.parents) {
@@ -155,7 +190,6 @@ impl Cause {
             dropper: same(&self.dropper, &other.dropper),
             sha256: same(&self.sha256, &other.sha256),
             user: same(&self.user, &other.user),
-            risk: self.risk.max(other.risk),
             name: self.name.clone(),
             path_field: self.path_field,
             path: self.path.as_ref().zip(other.path.as_ref()).map(|(one, other)| one.merge(other)),
@@ -168,6 +202,27 @@ impl Cause {
         let paths = self.paths.as_ref()?;
         let again = paths.len() == 1 || paths.iter().all(|(_, count)| *count >= 3);
         (paths.len() <= MAX_PATHS && again).then(|| paths.iter().map(|(path, _)| path.as_str()).collect())
+    }
+}
+
+/// What makes a cause narrow, for comparing what joining would give.
+struct Narrowness {
+    /// Weight of the path's pattern, and whether it is exact.
+    path: Option<(u32, bool)>,
+    /// Whether the parents are known.
+    parents: bool,
+    /// Telling programs that had a part in all.
+    actors: usize,
+    /// Whether a package manager is known.
+    via: bool,
+}
+
+impl Narrowness {
+    fn weight(&self) -> u32 {
+        let path = self.path.map_or(0, |(weight, exact)| if exact { weight + 2 } else { weight });
+        let parents = if self.parents { 2 } else { 0 };
+        let actors = u32::try_from(self.actors.min(2)).unwrap_or(2);
+        path * 2 + parents + actors + u32::from(self.via) * 3
     }
 }
 

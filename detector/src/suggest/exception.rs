@@ -49,15 +49,6 @@ pub struct Exception {
     pub warnings: Vec<String>,
 }
 
-/// How narrow a cause is, for comparing what joining would give.
-pub(super) fn weight(cause: &Cause) -> u32 {
-    let path =
-        cause.path.as_ref().map_or(0, |path| if path.is_exact() { path.weight() + 2 } else { path.weight() });
-    let parents = if cause.parents.is_some() { 2 } else { 0 };
-    let actors = u32::try_from(cause.actors.len().min(2)).unwrap_or(2);
-    path * 2 + parents + actors + u32::from(cause.via.is_some()) * 3
-}
-
 impl Exception {
     /// The exception of a cause; `number` makes its name unique. `None` when nothing narrow can be said.
     #[must_use]

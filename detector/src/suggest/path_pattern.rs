@@ -11,9 +11,13 @@ const GENERIC: [&str; 24] = [
 const WHOLE: u32 = 2;
 /// Weight of a part that begins or ends the same.
 const PARTLY: u32 = 1;
+/// Bytes at the beginning or end of a part that say something when they are the same.
+const TELLING: usize = 3;
+/// Parts by which a path is found again, beside its last one.
+const MARKED: usize = 16;
 
 /// A pattern over paths.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PathPattern {
     head: Vec<Part>,
     /// Any number of parts between `head` and `tail`; `None` when there are none.
@@ -21,7 +25,7 @@ pub(super) struct PathPattern {
 }
 
 /// A part of a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Part {
     Same(String),
     /// What it begins and ends with.
@@ -41,14 +45,40 @@ impl PathPattern {
 
     /// How much it says: parts that are not generic, each counted twice when it is whole.
     pub(super) fn weight(&self) -> u32 {
-        let last = match &self.tail {
-            None => self.head.last(),
-            Some(tail) => tail.last(),
-        };
-        let all: u32 = self.head.iter().chain(self.tail.iter().flatten()).map(Part::weight).sum();
-        // The name of a file says something, also where a directory of that name would not.
-        let named = last.is_some_and(|part| matches!(part, Part::Same(_)) && part.weight() == 0);
-        all + if named { WHOLE } else { 0 }
+        self.overlap(self).weight()
+    }
+
+    /// How much the narrowest pattern that covers both says, and whether it stands for one path only.
+    pub(super) fn merged_weight(&self, other: &Self) -> (u32, bool) {
+        let overlap = self.overlap(other);
+        (overlap.weight(), !overlap.open && overlap.head.iter().all(Common::is_same))
+    }
+
+    /// What can make this pattern one with another: for each part that says something its place and the bytes that it
+    /// begins or ends with. Two patterns of the same shape have nothing to give up when they share none of these.
+    pub(super) fn marks(&self) -> impl Iterator<Item = (usize, End, &[u8])> {
+        let last = self.head.len().saturating_sub(1);
+        let parts = self.head.iter().enumerate();
+        // A path with many parts is known by its first ones and by its name.
+        parts.filter(move |(at, _)| *at < MARKED || *at == last).flat_map(move |(at, part)| {
+            let (start, end) = match part {
+                Part::Same(text) if !GENERIC.contains(&text.as_str()) || at == last => (text, text),
+                Part::Same(_) => return [None, None].into_iter().flatten(),
+                Part::Differs(start, end) => (start, end),
+            };
+            let whole = matches!(part, Part::Same(_));
+            let enough = |text: &str| whole || text.len() >= TELLING;
+            let start =
+                enough(start).then(|| (at, End::Start, &start.as_bytes()[..start.len().min(TELLING)]));
+            let end =
+                enough(end).then(|| (at, End::End, &end.as_bytes()[end.len() - end.len().min(TELLING)..]));
+            [start, end].into_iter().flatten()
+        })
+    }
+
+    /// Number of its parts, where that is the same in all paths.
+    pub(super) fn parts(&self) -> Option<usize> {
+        self.tail.is_none().then_some(self.head.len())
     }
 
     /// Whether both have the same number of parts, and how many of these differ.
@@ -64,29 +94,33 @@ impl PathPattern {
         else {
             return false;
         };
-        self.differences(other) == Some(1) && dir == other_dir && one.merge(two).weight() == 0
+        self.differences(other) == Some(1) && dir == other_dir && one.common(two).weight() == 0
     }
 
     /// The narrowest pattern that covers both.
     pub(super) fn merge(&self, other: &Self) -> Self {
+        let Overlap { head, open, last } = self.overlap(other);
+        let tail = open.then(|| last.into_iter().map(Common::part).collect());
+        Self { head: head.into_iter().map(Common::part).collect(), tail }
+    }
+
+    fn overlap<'p>(&'p self, other: &'p Self) -> Overlap<'p> {
         if self.differences(other).is_some() {
-            let head = self.head.iter().zip(&other.head).map(|(one, other)| one.merge(other)).collect();
-            return Self { head, tail: None };
+            let head = self.head.iter().zip(&other.head).map(|(one, other)| one.common(other)).collect();
+            return Overlap { head, open: false, last: None };
         }
-        let shared = |(one, other): (&Part, &Part)| {
-            let merged = one.merge(other);
-            (one == other || merged.weight() > 0).then_some(merged)
+        let shared = |(one, other): (&'p Part, &'p Part)| {
+            let common = one.common(other);
+            (one == other || common.weight() > 0).then_some(common)
         };
-        let head: Vec<Part> = self.head.iter().zip(&other.head).map_while(shared).collect();
-        let last = |pattern: &Self| match &pattern.tail {
-            Some(tail) => tail.last().cloned(),
-            None => pattern.head.get(head.len()..).and_then(|rest| rest.last()).cloned(),
+        let head: Vec<Common<'_>> = self.head.iter().zip(&other.head).map_while(shared).collect();
+        let last = |pattern: &'p Self| match &pattern.tail {
+            Some(tail) => tail.last(),
+            None => pattern.head.get(head.len()..).and_then(|rest| rest.last()),
         };
-        let tail = match (last(self), last(other)) {
-            (Some(one), Some(other)) => vec![one.merge(&other)],
-            _ => Vec::new(),
-        };
-        Self { head, tail: Some(tail.into_iter().filter(Part::says_something).collect()) }
+        let common = last(self).zip(last(other)).map(|(one, other)| one.common(other));
+        let last = common.filter(|common| common.is_same() || common.weight() > 0);
+        Overlap { head, open: true, last }
     }
 
     /// The path, for a pattern that is exact.
@@ -112,26 +146,70 @@ impl PathPattern {
     }
 }
 
-impl Part {
-    fn says_something(&self) -> bool {
-        matches!(self, Self::Same(_)) || self.weight() > 0
+/// Where in a part bytes stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum End {
+    Start,
+    End,
+}
+
+/// What two patterns have in common, before anything is copied.
+struct Overlap<'p> {
+    head: Vec<Common<'p>>,
+    /// Whether any number of parts may follow.
+    open: bool,
+    /// What stands behind these.
+    last: Option<Common<'p>>,
+}
+
+/// What two parts have in common.
+enum Common<'p> {
+    Same(&'p str),
+    Differs(&'p str, &'p str),
+}
+
+impl Overlap<'_> {
+    fn weight(&self) -> u32 {
+        let last = if self.open { self.last.as_ref() } else { self.head.last() };
+        let all: u32 = self.head.iter().chain(&self.last).map(Common::weight).sum();
+        // The name of a file says something, also where a directory of that name would not.
+        let named = last.is_some_and(|part| part.is_same() && part.weight() == 0);
+        all + if named { WHOLE } else { 0 }
+    }
+}
+
+impl Common<'_> {
+    const fn is_same(&self) -> bool {
+        matches!(self, Self::Same(_))
     }
 
     fn weight(&self) -> u32 {
         match self {
-            Self::Same(text) if GENERIC.contains(&text.as_str()) => 0,
+            Self::Same(text) if GENERIC.contains(text) => 0,
             Self::Same(_) => WHOLE,
-            Self::Differs(start, end) if start.len() >= 3 || end.len() >= 3 => PARTLY,
+            Self::Differs(start, end) if start.len() >= TELLING || end.len() >= TELLING => PARTLY,
             Self::Differs(..) => 0,
         }
     }
 
-    fn merge(&self, other: &Self) -> Self {
-        if self == other {
-            return self.clone();
+    fn part(self) -> Part {
+        match self {
+            Self::Same(text) => Part::Same(text.to_owned()),
+            Self::Differs(start, end) => Part::Differs(start.to_owned(), end.to_owned()),
         }
-        let (start, end) = (shared_start(self.start(), other.start()), shared_end(self.end(), other.end()));
-        Self::Differs(start, end)
+    }
+}
+
+impl Part {
+    fn common<'p>(&'p self, other: &'p Self) -> Common<'p> {
+        match self {
+            Self::Same(text) if self == other => Common::Same(text),
+            Self::Differs(start, end) if self == other => Common::Differs(start, end),
+            _ => Common::Differs(
+                shared_start(self.start(), other.start()),
+                shared_end(self.end(), other.end()),
+            ),
+        }
     }
 
     fn start(&self) -> &str {
@@ -156,7 +234,7 @@ impl Part {
 
 /// The start that both share, up to where a word or number ends: letters that happen to be the same in random names
 /// are not a pattern.
-fn shared_start(one: &str, other: &str) -> String {
+fn shared_start<'p>(one: &'p str, other: &str) -> &'p str {
     let shared: usize = one
         .chars()
         .zip(other.chars())
@@ -174,11 +252,11 @@ fn shared_start(one: &str, other: &str) -> String {
         }
         end -= before.map_or(1, char::len_utf8);
     }
-    one[..end].to_owned()
+    &one[..end]
 }
 
 /// The end that both share, from a separator on.
-fn shared_end(one: &str, other: &str) -> String {
+fn shared_end<'p>(one: &'p str, other: &str) -> &'p str {
     let shared: usize = one
         .chars()
         .rev()
@@ -188,7 +266,7 @@ fn shared_end(one: &str, other: &str) -> String {
         .sum();
     let start = one.len() - shared;
     let at = one[start..].find(|c: char| !c.is_alphanumeric());
-    at.map_or(String::new(), |at| one[start + at..].to_owned())
+    at.map_or("", |at| &one[start + at..])
 }
 
 /// Letters of patterns that stand for themselves.

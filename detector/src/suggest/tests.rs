@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Exception, Gathering, Options, verify};
+use super::{Cause, Exception, Gathering, Options, verify};
 use crate::{
-    incident::{AlertReader, PastAlert},
+    incident::{AlertReader, Execution, PastAlert},
     retrial::{Jury, Verdict},
     rules::{RuleChoice, files::RuleFile},
 };
@@ -162,7 +162,7 @@ fn attack(number: u64, dice: &mut Dice) -> Value {
     alert(image, &path, parent, above, user)
 }
 
-fn read(all: &[Value]) -> Vec<PastAlert> {
+pub(super) fn read(all: &[Value]) -> Vec<PastAlert> {
     let text: String = all.iter().map(Value::to_string).collect();
     let mut reader = AlertReader::new("in", text.as_bytes());
     let mut alerts = Vec::new();
@@ -199,7 +199,7 @@ fn silenced(exceptions: &[Exception], alerts: &[PastAlert]) -> Vec<String> {
 }
 
 /// 450 alerts of 6 causes, chosen by the seed, and 20 attacks.
-fn day(seed: u64) -> (Vec<Value>, Vec<Value>) {
+pub(super) fn day(seed: u64) -> (Vec<Value>, Vec<Value>) {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut kinds: Vec<u64> = (0..10).collect();
     while kinds.len() > 6 {
@@ -339,4 +339,66 @@ fn alerts_without_an_image_are_covered_with_a_warning() {
     one["output_fields"].as_object_mut().unwrap().remove("container.image.repository");
     let (exceptions, _) = proposed(&read(&vec![one; 5]));
     assert!(exceptions[0].warnings[0].contains("every image"), "{exceptions:?}");
+}
+
+/// What a rare attack or a sweep looks like: nothing in common with anything else.
+fn stray(dice: &mut Dice) -> Value {
+    let (image, path, parent) = (
+        format!("registry.example/{}", dice.pick(&["a", "b", "c"])),
+        format!("/srv/{}/{}", dice.random(), dice.random()),
+        dice.random(),
+    );
+    alert(&image, &path, &parent, "tini", "root")
+}
+
+/// Each alert was once compared with every cause: 300 MB of different files did not come to an end.
+#[test]
+fn noise_is_found_among_more_different_files_than_are_told_apart() {
+    let mut dice = Dice(77);
+    let mut gathering = Gathering::default();
+    let mut strays = 0_u64;
+    for at in 0..6_000_u64 {
+        let one = if at % 20 == 0 { noise(at / 20 % 6, &mut dice) } else { stray(&mut dice) };
+        strays += u64::from(at % 20 != 0);
+        gathering.add(read(&[one]).remove(0));
+    }
+    let (all, unsorted) = (gathering.alerts, gathering.unsorted);
+    let options = Options::default();
+    let (causes, _) = gathering.finish(options.least);
+    assert!(causes.len() <= 1_000, "{}", causes.len());
+    assert_eq!(causes.iter().map(|cause| cause.count).sum::<u64>() + unsorted, all);
+    assert!(unsorted > 0 && unsorted <= strays, "{unsorted}");
+    let often: Vec<_> = causes.iter().filter(|cause| cause.count >= options.least).collect();
+    let covered: u64 = often.iter().map(|cause| cause.count).sum();
+    assert!(often.len() <= 8 && covered >= (all - strays) * 9 / 10, "{covered} by {}", often.len());
+}
+
+#[test]
+fn how_narrow_two_are_as_one_is_known_before_they_are_joined() {
+    let (noise, attacks) = day(3);
+    let causes: Vec<Cause> = read(&[noise, attacks].concat())
+        .into_iter()
+        .map(|first| Cause::of(&Execution { first, count: 1, last_ns: None }))
+        .collect();
+    let mut pairs = 0;
+    for (at, one) in causes.iter().enumerate() {
+        for other in &causes[at + 1..] {
+            let Some(told) = one.fit(other, true) else { continue };
+            assert_eq!(told, one.joined(other).narrowness(), "{one:?}\n{other:?}");
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 5_000, "{pairs}");
+}
+
+#[test]
+fn alerts_that_name_no_rule_are_counted_and_nothing_is_proposed_for_them() {
+    let alerts = read(&vec![alert("registry.example/x", "/opt/x/y", "updater", "tini", "root"); 5]);
+    let mut gathering = Gathering::default();
+    for mut alert in alerts {
+        alert.rule = None;
+        gathering.add(alert);
+    }
+    assert_eq!((gathering.alerts, gathering.unnamed), (5, 5));
+    assert!(gathering.finish(3).0.is_empty());
 }

@@ -32,7 +32,7 @@ pub(super) fn add(facts: &Facts<'_>, told: Option<Engine>, commands: &mut Comman
         }
         return;
     }
-    let kind = facts.text("container.type");
+    let kind = facts.runtime();
     let known = kind
         .as_ref()
         .and_then(|kind| Some(Fact { value: Engine::named(&kind.value)?, from: kind.from.clone() }));
@@ -43,24 +43,34 @@ pub(super) fn add(facts: &Facts<'_>, told: Option<Engine>, commands: &mut Comman
             commands.note(Sentence::default().unknown("The alert does not say which engine runs the container; crictl speaks with all that Kubernetes uses."));
             one(facts, &id, &Fact { value: Engine::Crictl, from: vec!["k8s.pod.name".to_owned()] }, commands);
         }
-        None => find(&id, commands),
+        None => find(facts, &id, commands),
     }
 }
 
-/// Asks every engine that there is.
-fn find(id: &Fact<String>, commands: &mut Commands) {
-    let note = "The alert does not say which engine runs the container. The first command finds out; --runtime NAME then gives the engine's own commands.";
+/// Asks every engine that there is; three of them speak the same language.
+fn find(facts: &Facts<'_>, id: &Fact<String>, commands: &mut Commands) {
+    let note = "The alert does not say which engine runs the container. The first command finds out, and remembers it in E for the commands below; if it says crictl, make this report anew with --runtime crictl.";
     commands.note(Sentence::default().unknown(note));
     let id_text = &id.value;
     let command = format!(
-        "for e in docker podman nerdctl crictl; do command -v $e >/dev/null && $e inspect {id_text} >/dev/null 2>&1 && echo $e; done"
+        "for e in docker podman nerdctl crictl; do command -v $e >/dev/null && $e inspect {id_text} >/dev/null 2>&1 && E=$e && echo $e; done"
     );
     step(&mut commands.check, Sentence::new("Which engine knows the container."), &[&id.from], command);
+    docker_like(facts, id, "\"$E\"", &[], commands);
 }
 
 fn one(facts: &Facts<'_>, id: &Fact<String>, engine: &Fact<Engine>, commands: &mut Commands) {
     match engine.value {
-        Engine::Docker | Engine::Podman | Engine::Nerdctl => docker_like(facts, id, engine, commands),
+        Engine::Docker | Engine::Podman | Engine::Nerdctl => {
+            let word = engine.value.command();
+            // Where Kubernetes keeps its containers.
+            let in_pod = engine.value == Engine::Nerdctl && facts.text("k8s.pod.name").is_some();
+            let word = if in_pod { format!("{word} -n k8s.io") } else { word.to_owned() };
+            docker_like(facts, id, &word, &engine.from, commands);
+            if engine.value == Engine::Podman {
+                podman_only(id, engine, commands);
+            }
+        }
         Engine::Crictl => crictl(facts, id, engine, commands),
         Engine::Ctr => ctr(facts, id, engine, commands),
         Engine::Lxc | Engine::Nspawn => machine(id, engine, commands),
@@ -89,16 +99,10 @@ fn reference(facts: &Facts<'_>) -> Option<Fact<String>> {
     })
 }
 
-fn docker_like(facts: &Facts<'_>, id: &Fact<String>, engine: &Fact<Engine>, commands: &mut Commands) {
-    let e = engine.value.command();
-    let is_nerdctl = engine.value == Engine::Nerdctl;
-    let e = if is_nerdctl && facts.text("k8s.pod.name").is_some() {
-        format!("{e} -n k8s.io")
-    } else {
-        e.to_owned()
-    };
+/// `e` is the engine as the shell reads it, `told` the fields that tell it.
+fn docker_like(facts: &Facts<'_>, id: &Fact<String>, e: &str, told: &[String], commands: &mut Commands) {
     let (c, file) = (&id.value, short(&id.value));
-    let from = [id.from.as_slice(), engine.from.as_slice()];
+    let from = [id.from.as_slice(), told];
     let check = &mut commands.check;
     step(
         check,
@@ -156,14 +160,6 @@ fn docker_like(facts: &Facts<'_>, id: &Fact<String>, engine: &Fact<Engine>, comm
         &from,
         format!("{e} export -o container-{file}.tar {c}"),
     );
-    if engine.value == Engine::Podman {
-        step(
-            keep,
-            Sentence::new("Memory and files, where CRIU is installed and the container is root's."),
-            &from,
-            format!("podman container checkpoint --leave-running --export checkpoint-{file}.tar.gz {c}"),
-        );
-    }
     let contain = &mut commands.contain;
     step(
         contain,
@@ -172,6 +168,16 @@ fn docker_like(facts: &Facts<'_>, id: &Fact<String>, engine: &Fact<Engine>, comm
         format!("{e} pause {c}"),
     );
     step(contain, Sentence::new("Ends it; what is only in memory is lost."), &from, format!("{e} kill {c}"));
+}
+
+fn podman_only(id: &Fact<String>, engine: &Fact<Engine>, commands: &mut Commands) {
+    let (c, file) = (&id.value, short(&id.value));
+    step(
+        &mut commands.keep,
+        Sentence::new("Memory and files, where CRIU is installed and the container is root's."),
+        &[&id.from, &engine.from],
+        format!("podman container checkpoint --leave-running --export checkpoint-{file}.tar.gz {c}"),
+    );
 }
 
 fn crictl(facts: &Facts<'_>, id: &Fact<String>, engine: &Fact<Engine>, commands: &mut Commands) {

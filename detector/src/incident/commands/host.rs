@@ -4,7 +4,7 @@ use super::{Commands, container, step};
 use crate::incident::{Facts, Sentence, time_words};
 
 pub(super) fn add(facts: &Facts<'_>, commands: &mut Commands) {
-    let Some(pid) = facts.signed("proc.pid").filter(|pid| pid.value > 1) else {
+    let Some(pid) = facts.pid().filter(|pid| pid.value > 1) else {
         let all = "The process id is unknown: the alert does not have proc.pid.";
         commands.note(Sentence::default().unknown(all));
         return;

@@ -59,7 +59,10 @@ fn what_is_not_known_is_asked_for_and_not_guessed() {
     let unknown = json!({"container.id": "0123456789ab"});
     let found = commands(&unknown, None);
     assert!(found.notes[0].text().contains("does not say which engine"), "{found:?}");
-    assert_eq!(lines(&found).len(), 1);
+    let asked = lines(&found);
+    assert!(asked[0].starts_with("for e in docker podman nerdctl crictl;"), "{asked:?}");
+    assert!(asked.contains(&"\"$E\" pause 0123456789ab".to_owned()), "{asked:?}");
+    assert!(asked.iter().all(|line| !line.starts_with("docker") && !line.starts_with("podman")), "{asked:?}");
     assert!(
         lines(&commands(&unknown, Some(Engine::Docker)))
             .iter()
@@ -90,22 +93,27 @@ fn a_pod_gets_kubectl() {
     ));
 }
 
+/// Every text that an alert can have, in the commands of every engine.
 #[test]
 fn hostile_values_give_no_command_or_a_harmless_one() {
     let hostile = ["$(touch /tmp/pwned)", "a;reboot", "-v", "x\u{202e}y", "`id`", "a\nb", "' || reboot '"];
-    for value in hostile {
-        for field in [
-            "container.id",
-            "proc.exepath",
-            "container.image",
-            "k8s.pod.name",
-            "k8s.ns.name",
-            "container.name",
-        ] {
-            let mut fields = of("docker");
-            fields["k8s.ns.name"] = json!("shop");
-            fields["k8s.pod.name"] = json!("web-1");
-            fields[field] = json!(value);
+    let whole: Value = serde_json::from_str(include_str!("../../report/everything.json")).unwrap();
+    let whole = whole["output_fields"].as_object().unwrap().clone();
+    let texts: Vec<&String> =
+        whole.iter().filter(|(_, value)| value.is_string()).map(|(name, _)| name).collect();
+    for kind in [
+        json!("docker"),
+        json!("podman"),
+        json!("nerdctl"),
+        json!("cri-o"),
+        json!("containerd"),
+        json!("lxc"),
+        Value::Null,
+    ] {
+        for (value, field) in hostile.iter().flat_map(|value| texts.iter().map(move |field| (value, field))) {
+            let mut fields = Value::Object(whole.clone());
+            fields["container.type"] = kind.clone();
+            fields[field.as_str()] = json!(value);
             for line in lines(&commands(&fields, None)) {
                 let outside_quotes: String = line.replace("'\\''", "").split('\'').step_by(2).collect();
                 assert!(

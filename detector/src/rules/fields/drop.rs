@@ -46,6 +46,14 @@ pub(super) static FIELDS: &[Entry] = &[
         "effective gid as the process's own user namespace counts (group.gid is the kernel's); no value where it is not mapped",
         |event, _| Some(Value::Signed(inner(event)?.1.into())),
     ),
+    Entry::signed(
+        "drop.pid",
+        "as proc.pid; every alert has it, so that what is to be done can be said",
+        |event, _| Some(Value::Signed(event.process.pid.into())),
+    ),
+    Entry::text("drop.runtime", "as container.type; every alert has it, for the same reason", |event, _| {
+        event.container.id.runtime_name().map(Value::text)
+    }),
     Entry::text(
         "drop.truncated",
         "parts of the record that were cut or could not be read, joined by commas",
