@@ -20,11 +20,16 @@ pub enum Counter {
     SecondLook = 5,
     /// Files of which it could not be remembered who opened them for writing.
     WriterForgotten = 6,
+    /// Scripts of which it could not be kept until their exec what they are; they are looked up by their names.
+    ScriptForgotten = 7,
+    /// Files of which it was begun to be remembered who opened them for writing. Beyond [`crate::limits::WRITERS`] each one
+    /// makes the oldest be forgotten.
+    WriterRemembered = 8,
 }
 
 impl Counter {
     /// All counters, in slot order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Sent,
         Self::RingFull,
         Self::NoScratch,
@@ -32,6 +37,8 @@ impl Counter {
         Self::Truncated,
         Self::SecondLook,
         Self::WriterForgotten,
+        Self::ScriptForgotten,
+        Self::WriterRemembered,
     ];
 
     /// The name shown to users.
@@ -45,6 +52,8 @@ impl Counter {
             Self::Truncated => "truncated",
             Self::SecondLook => "second_look",
             Self::WriterForgotten => "writer_forgotten",
+            Self::ScriptForgotten => "script_forgotten",
+            Self::WriterRemembered => "writer_remembered",
         }
     }
 }

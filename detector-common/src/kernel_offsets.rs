@@ -42,6 +42,8 @@ kernel_offsets! {
     bprm_filename,
     /// `linux_binprm.interp`: the path of what runs in the end.
     bprm_interp,
+    /// `linux_binprm.buf`: the first bytes of the file.
+    bprm_buf,
     /// `linux_binprm.argc`
     bprm_argc,
     /// `linux_binprm.envc`

@@ -37,6 +37,8 @@ pub const MARKS: u32 = 1024;
 /// Mappings of which is remembered that they were reported, where a rule asks for mappings: one for each file and process;
 /// of the oldest it is forgotten.
 pub const MAPPINGS: u32 = 4096;
+/// Scripts of execs that are under way, where a rule asks for scripts.
+pub const SCRIPTS: u32 = 1024;
 /// Files whose last writer is remembered, where a rule asks for writers; the oldest are forgotten.
 pub const WRITERS: u32 = 8192;
 /// Bytes of a writer's arguments that are remembered.

@@ -25,14 +25,16 @@ pub mod predicate {
     pub const INTERPRETER: u32 = 1 << 8;
     /// The file is on a tmpfs, and no memfd.
     pub const TMPFS: u32 = 1 << 9;
+    /// The script is known to be the image's.
+    pub const IMAGE_SCRIPT: u32 = 1 << 10;
     /// The bits that are known from the file alone, before the task is looked at.
     pub const OF_FILE: u32 = OVERLAY | UPPER_LAYER | MEMFD | TMPFS;
     /// The bits that only a look at the task tells.
     pub const OF_TASK: u32 = CONTAINER_LIKE | TTY;
     /// The bits that are looked at only where some term asks for them, because they cost more.
-    pub const ON_DEMAND: u32 = SCRIPT | FOREIGN | INTERPRETER;
+    pub const ON_DEMAND: u32 = SCRIPT | FOREIGN | INTERPRETER | IMAGE_SCRIPT;
     /// There are so many combinations of all bits.
-    pub const COMBINATIONS: u32 = 1 << 10;
+    pub const COMBINATIONS: u32 = 1 << 11;
 }
 
 /// One conjunction: an exec passes when `predicates & mask == value`.

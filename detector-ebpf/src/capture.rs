@@ -33,7 +33,12 @@ pub(crate) fn exec(scratch: &mut Scratch, task: Address, old_tid: u32, bprm: Add
     process(scratch, task, old_tid, bprm);
     arguments::name(scratch, SectionKind::Filename, bprm, offset!(bprm_filename));
     arguments::name(scratch, SectionKind::Interp, bprm, offset!(bprm_interp));
-    let (ino, dev) = (scratch.record.exe.ino, scratch.record.exe.dev);
+    // Of a script the script counts, and not its interpreter.
+    let (ino, dev) = if subject::script(scratch, bprm) {
+        (scratch.work.subject.file.ino, scratch.work.subject.file.dev)
+    } else {
+        (scratch.record.exe.ino, scratch.record.exe.dev)
+    };
     dropper::capture(scratch, ino, dev);
     surroundings(scratch, task);
 }

@@ -7,8 +7,8 @@ use aya_ebpf::{
 use detector_common::{
     counters::Counter,
     limits::{
-        ANCESTOR_EXES, MAPPINGS as MAPPING_COUNT, MARKS as MARK_COUNT, RING_BYTES, TAIL_BYTES,
-        WRITERS as WRITER_COUNT,
+        ANCESTOR_EXES, MAPPINGS as MAPPING_COUNT, MARKS as MARK_COUNT, RING_BYTES, SCRIPTS as SCRIPT_COUNT,
+        TAIL_BYTES, WRITERS as WRITER_COUNT,
     },
     record::exec::{ExecRecord, Subject, Writer},
 };
@@ -33,12 +33,14 @@ pub(crate) struct Scratch {
 pub(crate) struct Work {
     /// Number of this scratch space among those of the CPU: functions of their own are told it.
     pub(crate) slot: u64,
-    /// 1 while a mapping is captured.
+    /// 1 while it is in use, where it can be interrupted.
     pub(crate) busy: u64,
-    /// The mapped file.
+    /// The mapped file, or the script.
     pub(crate) mapped: Executable,
     /// What came of it.
     pub(crate) subject: Subject,
+    /// Under which name it is put aside.
+    pub(crate) key: u64,
     /// Bytes of the tail in use.
     pub(crate) used: u32,
     /// 1 when a section was cut.
@@ -103,12 +105,17 @@ static SEEN_MAPPINGS: LruHashMap<MappedName, u8> = LruHashMap::with_max_entries(
 #[map]
 static WRITERS: LruHashMap<FileKey, Writer> = LruHashMap::with_max_entries(WRITER_COUNT, 0);
 
+/// See [`crate::hooks::security_bprm_check`]; by the address of the `linux_binprm`.
+#[map]
+static SCRIPTS: LruHashMap<u64, Subject> = LruHashMap::with_max_entries(SCRIPT_COUNT, 0);
+
 /// Whose scratch space it is.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub(crate) enum Slot {
     Exec = 0,
-    Mapping = 1,
+    /// Of what stands beside the main hook.
+    Beside = 1,
 }
 
 impl Slot {
@@ -139,19 +146,47 @@ pub(crate) struct FileKey {
     pub(crate) dev: u64,
 }
 
+/// `BPF_NOEXIST`
+const ONLY_NEW: u64 = 1;
+
 /// Remembers a mapping; false when it was remembered already.
 #[inline(always)]
 pub(crate) fn first_mapping(name: &MappedName) -> bool {
-    const ONLY_NEW: u64 = 1;
     SEEN_MAPPINGS.insert(name, 1, ONLY_NEW).is_ok()
 }
 
 /// Remembers who opened a file for writing.
 #[inline(always)]
 pub(crate) fn remember_writer(key: &FileKey, writer: &Writer) {
-    if WRITERS.insert(key, writer, 0).is_err() {
+    if WRITERS.insert(key, writer, ONLY_NEW).is_ok() {
+        count(Counter::WriterRemembered);
+    } else if WRITERS.insert(key, writer, 0).is_err() {
         count(Counter::WriterForgotten);
     }
+}
+
+/// Puts aside what was found out about a script.
+#[inline(always)]
+pub(crate) fn remember_script(bprm: &u64, script: &Subject) {
+    if SCRIPTS.insert(bprm, script, 0).is_err() {
+        forget_script(bprm);
+        count(Counter::ScriptForgotten);
+    }
+}
+
+/// Takes away what an earlier exec may have put aside under the same address.
+#[inline(always)]
+pub(crate) fn forget_script(bprm: &u64) {
+    // Looking takes no lock, and nearly always there is nothing.
+    if SCRIPTS.get_ptr(bprm).is_some() {
+        let _ = SCRIPTS.remove(bprm);
+    }
+}
+
+/// What was found out about the script of this exec.
+#[inline(always)]
+pub(crate) fn script_of(bprm: &u64) -> Option<*const Subject> {
+    SCRIPTS.get_ptr(bprm)
 }
 
 /// Who opened this file for writing last.

@@ -19,6 +19,10 @@ pub(crate) static SECOND_ATTACHED: u32 = 0;
 #[unsafe(no_mangle)]
 pub(crate) static WRITERS_SEEN: u32 = 0;
 
+/// 1 when scripts are looked at before they are executed.
+#[unsafe(no_mangle)]
+pub(crate) static SCRIPTS_SEEN: u32 = 0;
+
 /// In a map of their own, which user space maps into its memory.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = ".data.settings")]
@@ -62,6 +66,13 @@ pub(crate) fn second_attached() -> bool {
 pub(crate) fn writers_seen() -> bool {
     // SAFETY: as for offset!.
     unsafe { core::ptr::read_volatile(core::ptr::addr_of!(WRITERS_SEEN)) != 0 }
+}
+
+/// Whether scripts are looked at before they are executed.
+#[inline(always)]
+pub(crate) fn scripts_seen() -> bool {
+    // SAFETY: as for offset!.
+    unsafe { core::ptr::read_volatile(core::ptr::addr_of!(SCRIPTS_SEEN)) != 0 }
 }
 
 /// One of the two filters.

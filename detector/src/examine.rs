@@ -3,8 +3,8 @@
 //! could not be found out says why.
 //!
 //! ```text
-//! event -> examiner -> place (the container, by a process of it that still lives)
-//!                        |-> layers -> content, elf
+//! event -> examiner -> place (the container, by a process of it that still lives: one of the event, or a neighbour)
+//!                        |-> layers -> content, elf -> samples
 //!                        `-> told_to_run
 //! ```
 
@@ -13,7 +13,10 @@ mod elf;
 mod examiner;
 mod layers;
 mod mount_table;
+mod neighbour;
 mod place;
+mod samples;
 mod told_to_run;
 
 pub use examiner::Examiner;
+pub use samples::{SampleError, SampleSettings, Samples};

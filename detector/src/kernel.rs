@@ -30,4 +30,4 @@ pub use journal::Receipt;
 pub use load::{Kernel, LoadOptions};
 pub use recursion::RecursionMisses;
 pub use ring::RingReader;
-pub use security_hooks::Sights;
+pub use security_hooks::{Sight, Sights};

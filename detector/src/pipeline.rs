@@ -128,6 +128,7 @@ pub async fn run(
     // First no more records, then the last ones of them, then the lines.
     let Agent { configuration, kernel, log_task, counters, mut ring, mut stages, .. } = agent;
     let missed = kernel.recursion_misses();
+    let missed_beside = kernel.missed_beside();
     kernel.set_told(&counters);
     // Pinned hooks go on, and what they send from now on is for the next agent; it must not begin before we have ended.
     let pinned = kernel.outlives_us().then_some(kernel);
@@ -148,7 +149,7 @@ pub async fn run(
     if let Some(task) = log_task {
         task.abort();
     }
-    stages.report(&counters.read(), missed, ring.duplicates());
+    stages.report(&counters.read(), missed, ring.duplicates(), &missed_beside);
     outcome
 }
 
@@ -179,5 +180,5 @@ fn kernel_settings(filter: &KernelFilter) -> KernelSettings {
 
 /// What the rules want to see beyond execs.
 fn sights(filter: &KernelFilter) -> Sights {
-    Sights { mappings: !filter.mappings.is_empty(), writers: filter.writers }
+    Sights { scripts: filter.scripts, mappings: !filter.mappings.is_empty(), writers: filter.writers }
 }

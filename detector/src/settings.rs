@@ -19,6 +19,7 @@ pub use reader::{SettingError, Settled, settle};
 pub use schema::config_schema;
 
 use crate::{
+    examine::SampleSettings,
     format::{JsonOptions, TimeFormat},
     kernel::btf::BtfChoice,
     output::OutputSettings,
@@ -72,6 +73,8 @@ pub struct Settings {
     pub selftest_interval: Duration,
     /// Records are written to this file, for `detector replay`.
     pub record_to: Option<PathBuf>,
+    /// Where copies of what was executed are kept, when they are.
+    pub samples: Option<SampleSettings>,
 }
 
 impl Default for Settings {
@@ -96,6 +99,7 @@ impl Default for Settings {
             metadata_wait: METADATA_WAIT,
             selftest_interval: Duration::from_secs(600),
             record_to: None,
+            samples: None,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The kernel's filter never hides what a rule wants: whatever the loaded conditions, an exec that one of them matches
 //! passes it. Conditions are compiled from rule files by the real catalogue; execs are situations, which give both
 //! what the kernel side's predicates say and the record that it would send.
+//!
+//! Size: the situations, the conditions and what both give belong together; each is a list.
 
 #[expect(dead_code, reason = "whole records are for other tests")]
 mod synthetic;
@@ -18,7 +20,7 @@ use detector::{
 };
 use detector_common::{
     exe_flags,
-    record::exec::{Origin, SectionKind, known},
+    record::exec::{Origin, SectionKind, Subject, known},
     settings::{FilterTerm, predicate},
 };
 use proptest::{
@@ -28,6 +30,7 @@ use proptest::{
     test_runner::TestRunner,
 };
 use synthetic::{CONTAINER, OVERLAY_MAGIC, Record, leaf_first};
+use zerocopy::{FromZeros as _, IntoBytes as _};
 
 const TMPFS_MAGIC: u64 = 0x0102_1994;
 const EXT4_MAGIC: u64 = 0xef53;
@@ -62,7 +65,10 @@ enum NsRoot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Run {
     Plain,
-    Script,
+    /// A script that was not seen before its exec, and what was found out about it afterwards.
+    Script(Option<event::Origin>),
+    /// A script that was seen, on the root of its mount namespace or not.
+    SeenScript(Origin, bool),
     /// An interpreter, with a script of the image, and a dropped one.
     Interpreter(Option<event::Origin>),
 }
@@ -105,8 +111,11 @@ impl Situation {
         if looks_at(predicate::FOREIGN) && !at_home {
             facts |= predicate::FOREIGN;
         }
-        if looks_at(predicate::SCRIPT) && self.run == Run::Script {
+        if looks_at(predicate::SCRIPT) && matches!(self.run, Run::Script(_) | Run::SeenScript(..)) {
             facts |= predicate::SCRIPT;
+            if looks_at(predicate::IMAGE_SCRIPT) && self.run == Run::SeenScript(Origin::Image, true) {
+                facts |= predicate::IMAGE_SCRIPT;
+            }
         }
         if looks_at(predicate::INTERPRETER) && matches!(self.run, Run::Interpreter(_)) {
             facts |= predicate::INTERPRETER;
@@ -166,8 +175,17 @@ impl Situation {
             NsRoot::OwnAndElsewhere => known::NS_ROOT | known::OWN_NS_ROOT,
         };
         fixed.exe.ns_root_dev = if self.ns_root == NsRoot::Own { 41 } else { 7 };
-        if self.run == Run::Script {
+        if matches!(self.run, Run::Script(_) | Run::SeenScript(..)) {
             record = record.with(SectionKind::Filename, b"./x.sh").with(SectionKind::Interp, b"/bin/sh");
+        }
+        if let Run::SeenScript(origin, at_home) = self.run {
+            let mut subject = Subject::new_zeroed();
+            subject.known = known::LAYER | known::NS_ROOT | known::OWN_NS_ROOT | known::ON_NS_ROOT;
+            subject.file.origin = origin as u8;
+            subject.file.sb_magic = OVERLAY_MAGIC;
+            subject.file.dev = 41;
+            subject.file.ns_root_dev = if at_home { 41 } else { 7 };
+            record = record.with(SectionKind::Subject, subject.as_bytes());
         }
         record
     }
@@ -175,11 +193,18 @@ impl Situation {
     /// The event of that record, with what is found out about scripts.
     fn event(&self) -> ExecEvent {
         let mut event = self.record().event();
-        if let Run::Interpreter(Some(origin)) = self.run {
+        let seen = event.script_file.as_ref().map(|seen| seen.origin);
+        let found = match self.run {
+            Run::Interpreter(origin) => origin.map(|origin| (origin, true)),
+            Run::Script(origin) => origin.map(|origin| (origin, false)),
+            Run::SeenScript(..) => seen.map(|origin| (origin, false)),
+            Run::Plain => None,
+        };
+        if let Some((origin, by_argument)) = found {
             let script = event::Script {
                 path: b"/tmp/x.sh".to_vec(),
                 source: event::ScriptSource::Path,
-                by_argument: true,
+                by_argument,
                 origin,
                 ino: Ok(7),
                 content: Err(event::Gap::Gone),
@@ -348,7 +373,12 @@ fn situations() -> &'static [(Situation, ExecEvent)] {
         ];
         let runs = [
             Run::Plain,
-            Run::Script,
+            Run::Script(None),
+            Run::Script(Some(event::Origin::Image)),
+            Run::Script(Some(event::Origin::New)),
+            Run::SeenScript(Origin::Image, true),
+            Run::SeenScript(Origin::Image, false),
+            Run::SeenScript(Origin::New, true),
             Run::Interpreter(None),
             Run::Interpreter(Some(event::Origin::Image)),
             Run::Interpreter(Some(event::Origin::New)),
@@ -484,7 +514,8 @@ fn filters_are_as_narrow_as_the_kernel_can_tell() {
         (&["container.id != host and drop.kind = script"], "in a container, of a script"),
         (
             &["container.id != host and drop.script.origin in (new, modified)"],
-            "in a container, of a script; or in a container, of an interpreter",
+            "in a container, of no script, of an interpreter; or in a container, of a script, that is not known to be the \
+             image's",
         ),
         (
             &["container.id != host and drop.origin in (tmpfs, volume)"],

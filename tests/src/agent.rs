@@ -119,10 +119,17 @@ impl Agent {
     #[track_caller]
     #[must_use]
     pub fn start_with_run_and(folder: &Path, settings: &[&str]) -> Self {
+        let arguments: Vec<&OsStr> =
+            settings.iter().flat_map(|setting| [OsStr::new("-o"), OsStr::new(setting)]).collect();
+        Self::start_with_run_with(folder, &arguments)
+    }
+
+    /// As [`Agent::start_with_run`], with these arguments.
+    #[track_caller]
+    #[must_use]
+    pub fn start_with_run_with(folder: &Path, arguments: &[&OsStr]) -> Self {
         let mut command = Command::new(program());
-        for setting in settings {
-            command.args(["-o", setting]);
-        }
+        command.args(arguments);
         command.args(["-o", "json_output=true", "-U"]).env("TZ", TIME_ZONE).env("DETECTOR_LOG", "debug");
         let folder = folder.to_path_buf();
         let own_run = move || {

@@ -80,6 +80,10 @@ impl Docker {
     #[must_use]
     pub fn run_folder(&self) -> PathBuf {
         let folder = self.folder.path().join("agent-run");
+        // For a second agent it is there.
+        if folder.join("docker.sock").is_symlink() {
+            return folder;
+        }
         let made = fs::create_dir_all(&folder);
         let made = made.and_then(|()| symlink(self.folder.path().join("s"), folder.join("docker.sock")));
         if let Err(error) = made {
@@ -201,6 +205,12 @@ impl Docker {
         let mut tar = Command::new("tar");
         tar.arg("-C").arg(tree).arg("-cf").arg(&archive).arg("--exclude=./dev/*").arg(".");
         let _ = process::run(tar).ok();
+        self.import_archive(&archive, name);
+    }
+
+    /// Makes an image of the archive of a tree.
+    #[track_caller]
+    pub fn import_archive(&self, archive: &Path, name: &str) {
         let _ =
             process::run(self.command([OsStr::new("import"), archive.as_os_str(), OsStr::new(name)])).ok();
     }

@@ -18,6 +18,7 @@ pub mod agent;
 pub mod alert;
 pub mod alert_schema;
 pub mod bare_container;
+pub mod bpf;
 pub mod case;
 pub mod cgroup;
 pub mod clean_debian;

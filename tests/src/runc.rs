@@ -78,6 +78,24 @@ impl Runc {
         process::run(command)
     }
 
+    /// As [`Runc::run_mapped`], but the files of the image are given to the ids of the namespace one by one (`chown`), as
+    /// engines do that know no idmapped mounts. Each of them is copied up by that.
+    #[track_caller]
+    #[must_use]
+    pub fn run_chowned(&self, id: &str, script: &str) -> Finished {
+        let bundle = self.folder.path().join(id);
+        let root = mount_overlay(&self.folder.path().join("image"), &bundle);
+        let open = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o755));
+        if let Err(error) = open(self.folder.path()).and_then(|()| give_away(&root)) {
+            panic!("cannot give {} to {FIRST_ID}: {error}", root.display());
+        }
+        let map = json!([{"containerID": 0, "hostID": FIRST_ID, "size": IDS}]);
+        write_spec(&bundle, script, &["user"], &json!({"uidMappings": map, "gidMappings": map}));
+        let mut command = Command::new("runc");
+        command.arg("run").arg("--bundle").arg(bundle).arg(id);
+        process::run(command)
+    }
+
     #[track_caller]
     fn bundle(&self, id: &str, script: &str) -> PathBuf {
         let bundle = self.folder.path().join(id);
@@ -85,6 +103,17 @@ impl Runc {
         write_spec(&bundle, script, &[], &json!({}));
         bundle
     }
+}
+
+/// The tree to the first user of the namespaces.
+fn give_away(path: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::lchown(path, Some(FIRST_ID), Some(FIRST_ID))?;
+    if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give_away(&entry?.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes `config.json` of a bundle; `namespaces` and `linux` are added to what every one has.

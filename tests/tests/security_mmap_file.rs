@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use detector_tests::case::has_root;
 use detector_tests::not_run::{Reason, not_run};
@@ -85,54 +86,77 @@ fn a_dropped_library_is_reported_once_for_each_process() {
     assert_eq!(in_memory.text("drop.origin"), "memfd", "{in_memory}");
 }
 
-/// The real loader, where the machine has one and a program that asks for it. Libraries that are missing do not matter: the
-/// loader maps what it was told to run, and what is preloaded, before it looks for them.
+/// The real loader, with a real program and a real library: a program that it is told to run, a library by `LD_PRELOAD`, by
+/// `/etc/ld.so.preload`, and by `LD_AUDIT`, which is opened as `dlopen` opens one.
 #[test]
 fn by_the_dynamic_loader() {
     const CASE: &str = "by_the_dynamic_loader";
     if !has_root(CASE) {
         return;
     }
-    let Some((loader, program)) = dynamic() else {
+    let Some(Dynamic { loader, program, libraries }) = Dynamic::find() else {
         not_run(CASE, Reason::Unobtainable, "no dynamic loader here");
         return;
     };
     let container = BareContainer::new();
-    let place = loader.parent().unwrap_or(Path::new("/lib64"));
     let below = |path: &Path| container.lower().join(path.strip_prefix("/").unwrap_or(path));
-    fs::create_dir_all(below(place)).expect("the loader's folder");
-    program_copy::copy(&loader, &below(&loader));
+    for file in libraries.iter().chain([&loader]) {
+        fs::create_dir_all(below(file.parent().expect("a folder"))).expect("the folder of a library");
+        program_copy::copy(file, &below(file));
+    }
     program_copy::copy(&program, &container.lower().join("bin/dynamic"));
-    let [told, preloaded] = ["told", "preloaded"].map(|name| format!("/tmp/{}", marker(name)));
+    let library = libraries.first().expect("the C library").display();
+    let loader = loader.display();
+    let [told, preloaded, by_file, audited] =
+        ["told", "preloaded", "by-file", "audited"].map(|name| format!("/tmp/{}", marker(name)));
+    // A copy of the C library under another name is what the program then runs with.
     let script = format!(
-        "cp /bin/dynamic {told}; {} {told} || true\n\
-         cp /bin/dynamic {preloaded}; LD_PRELOAD={preloaded} /bin/dynamic || true",
-        loader.display()
+        "/bin/dynamic\n\
+         cp /bin/dynamic {told}; {loader} {told} {told}\n\
+         cp {library} {preloaded}; LD_PRELOAD={preloaded} /bin/dynamic {preloaded}\n\
+         cp {library} {by_file}; echo {by_file} > /etc/ld.so.preload; /bin/dynamic {by_file}; rm /etc/ld.so.preload\n\
+         cp {library} {audited}; LD_AUDIT={audited} /bin/dynamic {audited} || true"
     );
     let Some(agent) = agent_after(CASE, &container, &script) else { return };
-    let [told] = &about(&agent, &told, &told)[..] else { panic!("one about what it was told to run") };
-    assert_eq!(told.text("proc.exepath"), loader.display().to_string(), "in {told}");
-    let [preloaded] = &about(&agent, "/bin/dynamic", &preloaded)[..] else {
-        panic!("one about the preloaded")
-    };
-    assert_eq!(preloaded.text("proc.exepath"), "/bin/dynamic", "in {preloaded}");
+    for (file, process) in [
+        (&told, loader.to_string()),
+        (&preloaded, "/bin/dynamic".to_owned()),
+        (&by_file, "/bin/dynamic".to_owned()),
+        (&audited, "/bin/dynamic".to_owned()),
+    ] {
+        let [alert] = &about(&agent, file, file)[..] else { panic!("one alert about {file}") };
+        assert_eq!(alert.text("proc.exepath"), process, "in {alert}");
+        assert_eq!(alert.text("drop.kind"), "exec_map", "in {alert}");
+        assert_eq!(alert.text("drop.origin"), "new", "in {alert}");
+    }
+    // What the image has is mapped by each of these, too.
+    let of_image = |alert: &Alert| alert.part_text("rule") == RULE && alert.text("drop.origin") == "image";
+    assert_eq!(agent.alerts_where(of_image).len(), 0);
 }
 
-/// The loader, and a program that asks for it.
-fn dynamic() -> Option<(PathBuf, PathBuf)> {
-    const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
-    const PROGRAMS: [&str; 6] = [
-        "/usr/bin/true",
-        "/bin/true",
-        "/usr/sbin/runc",
-        "/usr/bin/runc",
-        "/usr/bin/docker",
-        "/usr/bin/dockerd",
-    ];
-    let loader = LOADERS.map(PathBuf::from).into_iter().find(|path| path.exists())?;
-    let name = loader.to_str()?.as_bytes().to_vec();
-    let asks = |path: &PathBuf| {
-        fs::read(path).is_ok_and(|bytes| bytes.windows(name.len()).any(|window| window == name))
-    };
-    Some((loader, PROGRAMS.map(PathBuf::from).into_iter().find(asks)?))
+/// What is needed to run a program that is linked dynamically.
+struct Dynamic {
+    loader: PathBuf,
+    program: PathBuf,
+    libraries: Vec<PathBuf>,
+}
+
+impl Dynamic {
+    fn find() -> Option<Self> {
+        const LOADERS: [&str; 2] = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"];
+        const PROGRAMS: [&str; 2] = ["/usr/bin/true", "/bin/true"];
+        let loader = LOADERS.map(PathBuf::from).into_iter().find(|path| path.exists())?;
+        let name = loader.to_str()?.as_bytes().to_vec();
+        let asks = |path: &PathBuf| {
+            fs::read(path).is_ok_and(|bytes| bytes.windows(name.len()).any(|window| window == name))
+        };
+        let program = PROGRAMS.map(PathBuf::from).into_iter().find(asks)?;
+        let listed = Command::new(&loader).arg("--list").arg(&program).output().ok()?;
+        let libraries = String::from_utf8_lossy(&listed.stdout)
+            .lines()
+            .filter_map(|line| line.split_once(" => ")?.1.split(' ').next().map(PathBuf::from))
+            .filter(|path| path.is_absolute())
+            .collect();
+        Some(Self { loader, program, libraries })
+    }
 }

@@ -378,9 +378,9 @@ pub enum SectionKind {
     AncestorExe6 = 23,
     /// As [`Self::AncestorExe0`], of the eighth ancestor.
     AncestorExe7 = 24,
-    /// A [`Subject`]: the file that was mapped. Absent in the record of an exec.
+    /// A [`Subject`]: the file that was mapped; in the record of an exec the script, where the kernel side has seen it.
     Subject = 25,
-    /// Path of that file: components, leaf first, each with its NUL.
+    /// Path of a file that was mapped: components, leaf first, each with its NUL.
     SubjectPath = 26,
     /// A [`Writer`]: who opened the file for writing last. Absent where nobody was seen.
     Dropper = 27,

@@ -1,12 +1,17 @@
 //! What an exec is about besides the file: a script that names the file as its interpreter, or an interpreter that is
 //! told what to run.
 
-use detector_common::{kernel_offsets::ABSENT, settings::predicate};
+use detector_common::{
+    kernel_offsets::ABSENT,
+    record::exec::{Origin, Subject, known},
+    settings::predicate,
+};
 
 use crate::{
     capture::executable::Executable,
     kernel_read::{Address, pointer, read_str, typed},
-    settings::offset,
+    maps,
+    settings::{offset, scripts_seen},
 };
 
 /// Asked for only what some term looks at.
@@ -15,6 +20,9 @@ pub(crate) fn predicates<const TYPED: bool>(exe: &Executable, bprm: Address, on_
     let mut facts = 0;
     if on_demand & predicate::SCRIPT != 0 && is_script::<TYPED>(bprm) {
         facts |= predicate::SCRIPT;
+        if on_demand & predicate::IMAGE_SCRIPT != 0 && is_of_image(bprm as u64) {
+            facts |= predicate::IMAGE_SCRIPT;
+        }
     }
     if on_demand & predicate::INTERPRETER != 0 && is_interpreter(exe.file) {
         facts |= predicate::INTERPRETER;
@@ -33,6 +41,21 @@ fn is_script<const TYPED: bool>(bprm: Address) -> bool {
     let name = |offset: u32| -> Address { if TYPED { typed(bprm, offset) } else { pointer(bprm, offset) } };
     let (given, interpreter) = (name(filename), name(interp));
     given.is_null() || given != interpreter
+}
+
+/// Whether the script was seen, and is the image's as it is: on the layers of the container's root. Could-not-tell counts as
+/// no.
+#[inline(always)]
+fn is_of_image(bprm: u64) -> bool {
+    if !scripts_seen() {
+        return false;
+    }
+    let Some(script) = maps::script_of(&bprm) else { return false };
+    // SAFETY: a value of the map; another CPU may put another in its place, which is plain data as well.
+    let script: &Subject = unsafe { &*script };
+    let (known, file) = (script.known, &script.file);
+    let at_home = known & known::OWN_NS_ROOT == 0 || file.dev == file.ns_root_dev;
+    file.origin == Origin::Image as u8 && known & known::NS_ROOT != 0 && at_home
 }
 
 /// Beginnings of names of programs that run what their arguments say, with the number of bytes that count. The name is

@@ -62,7 +62,7 @@ fn mapping<C: EbpfContext>(ctx: &C, file: Address, protection: u64) {
 /// The rest of the way, which few mappings go.
 #[inline(always)]
 fn wanted<C: EbpfContext>(ctx: &C, task: Address, mapped: Executable) {
-    let Some(scratch) = maps::scratch(Slot::Mapping as u64) else {
+    let Some(scratch) = maps::scratch(Slot::Beside as u64) else {
         count(Counter::NoScratch);
         return;
     };
@@ -72,7 +72,7 @@ fn wanted<C: EbpfContext>(ctx: &C, task: Address, mapped: Executable) {
         return;
     }
     scratch.work.busy = 1;
-    scratch.work.slot = Slot::Mapping as u64;
+    scratch.work.slot = Slot::Beside as u64;
     // Through memory, so that all ways look the same to the verifier.
     scratch.work.mapped = mapped;
     let exe_file = pointer(pointer(task, offset!(task_mm)), offset!(mm_exe_file));

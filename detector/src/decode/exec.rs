@@ -55,6 +55,7 @@ pub(super) fn decode_exec(
         usage,
         file: executed,
         mapped,
+        script_file,
         ancestors,
         cgroups,
         container,
@@ -72,9 +73,10 @@ pub(super) fn decode_exec(
 
     let path = sections.path(SectionKind::ExePath, executed.path.take())?;
     *executed = file(fixed.known, &fixed.exe, path)?;
-    *mapped = match record_kind {
-        RecordKind::Exec => None,
-        RecordKind::ExecMap => Some(Box::new(mapped_file(&mut sections)?)),
+    let subject = subject(&mut sections)?;
+    (*mapped, *script_file) = match record_kind {
+        RecordKind::Exec => (None, subject),
+        RecordKind::ExecMap => (Some(subject.unwrap_or_default()), None),
     };
     decode_process(process, &mut sections, clock)?;
     sections.ancestors(clock, ancestors)?;
@@ -108,13 +110,15 @@ pub(super) fn decode_exec(
     Ok(())
 }
 
-/// The file that was mapped; one of which nothing is known where the record had no room for it.
-fn mapped_file(sections: &mut Sections<'_>) -> Result<ExecutedFile, DecodeError> {
+/// The file that was mapped, or the script; `None` where the record has none, or had no room for it.
+fn subject(sections: &mut Sections<'_>) -> Result<Option<Box<ExecutedFile>>, DecodeError> {
     let path = sections.path(SectionKind::SubjectPath, None)?;
-    let bytes = sections.part(SectionKind::Subject)?.map_or(&[][..], |(bytes, _)| bytes);
+    let Some((bytes, _)) = sections.part(SectionKind::Subject)? else {
+        return Ok(path.map(|path| Box::new(ExecutedFile { path: Some(path), ..ExecutedFile::default() })));
+    };
     match record::Subject::read_from_prefix(bytes) {
-        Ok((subject, _)) => file(subject.known, &subject.file, path),
-        Err(_) => Ok(ExecutedFile { path, ..ExecutedFile::default() }),
+        Ok((subject, _)) => Ok(Some(Box::new(file(subject.known, &subject.file, path)?))),
+        Err(_) => Ok(None),
     }
 }
 

@@ -48,7 +48,7 @@ impl<'a> Sections<'a> {
             | SectionKind::AncestorExe5
             | SectionKind::AncestorExe6
             | SectionKind::AncestorExe7 => "ancestor_exe",
-            SectionKind::Subject => "mapped_file",
+            SectionKind::Subject => "second_file",
             SectionKind::SubjectPath => "mapped_path",
             SectionKind::Dropper => "dropper",
         }

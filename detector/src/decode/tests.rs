@@ -4,14 +4,17 @@ use detector_common::{
     ABI_VERSION,
     record::{
         RecordHeader, RecordKind,
-        exec::{Ancestor, ExecRecord, Section, SectionKind, StdioFacts, known, section_status},
+        exec::{
+            Ancestor, ExecRecord, Origin as RecordOrigin, Section, SectionKind, StdioFacts, Subject, known,
+            section_status,
+        },
     },
 };
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::{DecodeError, decode};
-use crate::event::{BootClock, ExecEvent, StdioKind};
+use crate::event::{BootClock, ExecEvent, ExecKind, Origin, StdioKind};
 
 const CLOCK: BootClock = BootClock { boot_at_ns: 1_000_000_000 };
 
@@ -58,6 +61,28 @@ fn ancestors(pids: &[u32]) -> Vec<u8> {
         ancestor.as_bytes().to_vec()
     };
     pids.iter().flat_map(one).collect()
+}
+
+#[test]
+fn the_second_file_of_a_record_is_the_script_of_an_exec_and_the_mapped_one_of_a_mapping() {
+    let mut subject = Subject::new_zeroed();
+    (subject.known, subject.file.origin, subject.file.ino) = (known::LAYER, RecordOrigin::New as u8, 77);
+    let mut record = Record::new()
+        .with(SectionKind::Filename, section_status::COMPLETE, b"./x.sh")
+        .with(SectionKind::Interp, section_status::COMPLETE, b"/bin/sh")
+        .with(SectionKind::Subject, section_status::COMPLETE, subject.as_bytes());
+    let event = record.decode().unwrap();
+    let script = event.script_file.as_deref().unwrap();
+    assert_eq!((event.kind, script.origin, script.ino), (ExecKind::Script, Origin::New, 77));
+    assert!(event.mapped.is_none());
+    record.fixed.header.kind = RecordKind::ExecMap as u16;
+    let event = record.decode().unwrap();
+    assert_eq!((event.kind, event.subject().ino), (ExecKind::ExecMap, 77));
+    assert!(event.script_file.is_none());
+    // One of which nothing is known, and none at all.
+    let cut = Record::new().with(SectionKind::Subject, section_status::TRUNCATED, b"");
+    assert_eq!(cut.decode().unwrap().script_file, None);
+    assert_eq!(Record::new().decode().unwrap().script_file, None);
 }
 
 #[test]

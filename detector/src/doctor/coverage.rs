@@ -95,12 +95,8 @@ mod tests {
     };
 
     fn features(exec: Result<Hook, &str>, mappings: Result<Hook, &str>) -> Vec<Feature> {
-        let feature = |name, sees, hook: Result<Hook, &str>| Feature {
-            name,
-            sees,
-            hook: hook.map_err(str::to_owned),
-            would_use: None,
-        };
+        let feature =
+            |name, sees, hook: Result<Hook, &str>| Feature { name, sees, hook: hook.map_err(str::to_owned) };
         vec![
             feature("exec", "executed files", exec),
             feature("exec_map", "files that are mapped executable", mappings),

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{Check, Diagnosis};
-use crate::kernel::attach_plan::Hook;
 
 impl Diagnosis {
     /// For people: one line for each finding, what follows and what to do below it. Without a final newline.
@@ -22,12 +21,9 @@ impl Diagnosis {
         }
         out.push_str("\nWhat the agent sees here, and through which hook:\n");
         for feature in &self.features {
-            let (status, how) = match (&feature.hook, feature.would_use) {
-                (Ok(hook), _) => ("ok", hook.to_string()),
-                (Err(reason), Some(hook)) => {
-                    ("missing", format!("{reason}; this kernel could do it by {hook}"))
-                }
-                (Err(reason), None) => ("missing", reason.clone()),
+            let (status, how) = match &feature.hook {
+                Ok(hook) => ("ok", hook.to_string()),
+                Err(reason) => ("missing", reason.clone()),
             };
             entry(&mut out, status, feature.name, &format!("{}: {how}", feature.sees));
         }
@@ -61,7 +57,6 @@ impl Diagnosis {
                     "name": feature.name,
                     "hook": feature.hook.as_ref().ok().map(|hook| hook.name()),
                     "reason": feature.hook.as_ref().err(),
-                    "would_use": feature.would_use.map(Hook::name),
                 })
             })
             .collect();

@@ -40,8 +40,8 @@ use super::{
     workers::{Size, Workers},
 };
 use crate::{
-    event::{ContainerId, Examination, ExecEvent, Gap, Metadata, MetadataState, MissingReason},
-    examine::Examiner,
+    event::{ContainerId, ExecEvent, Gap, Metadata, MetadataState, MissingReason},
+    examine::{Examiner, Samples},
 };
 
 /// Threads that read engines' files.
@@ -122,6 +122,11 @@ impl Enricher {
         })
     }
 
+    /// Keeps copies of what was executed.
+    pub fn keep_samples(&self, samples: Samples) {
+        self.shared.examiner.keep_samples(samples);
+    }
+
     /// Whether anybody wants to know what the executed files are, and what interpreters are told to run.
     pub fn want_examination(&mut self, wanted: bool, interpreters: bool) {
         self.shared.examiner.want(wanted, interpreters);
@@ -169,7 +174,7 @@ impl Enricher {
         if wanted.inside() && self.shared.turns.hangs(owner) {
             // Waiting for it would be in vain.
             self.shared.troubles.add(Trouble::LookupRefused);
-            examined = wanted.examination.then(|| Box::new(Examination::missing(Gap::Overflow)));
+            examined = wanted.examination.then(|| Box::new(Examiner::missing(&event, Gap::Overflow)));
             wanted = Wanted { container: wanted.container, ..Wanted::default() };
         }
         let released = Released { event, found: known_container, users, examined, late: wanted };
@@ -262,7 +267,8 @@ impl Enricher {
 
     /// There is no room: what is known at once is all there will be.
     fn overflow(&mut self, released: Released) -> ExecEvent {
-        let examined = released.late.examination.then(|| Box::new(Examination::missing(Gap::Overflow)));
+        let examined =
+            released.late.examination.then(|| Box::new(Examiner::missing(&released.event, Gap::Overflow)));
         if !released.late.container {
             return self.finish(Released { late: Wanted::default(), examined, ..released });
         }
@@ -277,7 +283,7 @@ impl Enricher {
     /// Writes into the event what was found out.
     fn finish(&mut self, released: Released) -> ExecEvent {
         let Released { mut event, found, users, examined, late } = released;
-        let timeout = || late.examination.then(|| Box::new(Examination::missing(Gap::Timeout)));
+        let timeout = || late.examination.then(|| Box::new(Examiner::missing(&event, Gap::Timeout)));
         event.examination = examined.or_else(timeout);
         self.shared.troubles.add(late.users.then_some(Trouble::UsersLate));
         self.shared.troubles.add(late.ancestors.then_some(Trouble::AncestorsLate));

@@ -26,6 +26,8 @@ pub enum Gap {
     NotRegular,
     /// The container's layers could not be found.
     NoLayers,
+    /// As many copies are kept as may be.
+    NoRoom,
 }
 
 impl Gap {
@@ -42,6 +44,7 @@ impl Gap {
             Self::TooLarge => "too_large",
             Self::NotRegular => "not_regular",
             Self::NoLayers => "no_layers",
+            Self::NoRoom => "no_room",
         }
     }
 }
@@ -179,13 +182,21 @@ pub struct Examination {
     pub mount: Finding<FileMount>,
     /// What an interpreter was told to run; `None` = nothing, or it was not asked for.
     pub script: Option<Script>,
+    /// Where the copy is of the script, or else of the executed file.
+    pub sample: Finding<Vec<u8>>,
 }
 
 impl Examination {
     /// Nothing was found out, for one reason.
     #[must_use]
     pub const fn missing(why: Gap) -> Self {
-        Self { content: Err(why), identical_to_image: Err(why), mount: Err(why), script: None }
+        Self {
+            content: Err(why),
+            identical_to_image: Err(why),
+            mount: Err(why),
+            script: None,
+            sample: Err(why),
+        }
     }
 
     /// Why something is missing that was looked for, if it is.

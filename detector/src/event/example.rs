@@ -81,6 +81,7 @@ pub(crate) fn exec() -> ExecEvent {
             upper_ino: Some(1_262_045),
         },
         mapped: None,
+        script_file: None,
         ancestors: ancestors(),
         cgroups: Cgroups(["", "cpuset", "cpu", "cpuacct", "blkio", "memory", "pids"].map(cgroup).to_vec()),
         container: container(),

@@ -70,6 +70,8 @@ pub struct ExecEvent {
     pub file: ExecutedFile,
     /// The file that was mapped executable, where the event is about that and not about the exec.
     pub mapped: Option<Box<ExecutedFile>>,
+    /// The script that was executed, where the kernel side has seen it.
+    pub script_file: Option<Box<ExecutedFile>>,
     /// The processes above it, parent first.
     pub ancestors: Vec<Ancestor>,
     /// Its cgroups.

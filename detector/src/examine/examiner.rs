@@ -1,5 +1,8 @@
 //! One event's files: opened as early as possible, held against what the kernel saw, read, compared with the image.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{HashMap, VecDeque},
     ffi::OsStr,
@@ -7,7 +10,7 @@ use std::{
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -16,10 +19,14 @@ use super::{
     content::{self, Stamp},
     layers::Layers,
     mount_table,
+    neighbour::Neighbours,
     place::{Place, path_of},
+    samples::Samples,
     told_to_run::{Told, told_to_run},
 };
-use crate::event::{Content, Examination, ExecEvent, FileMount, Finding, Gap, Origin, Script, ScriptSource};
+use crate::event::{
+    Content, Examination, ExecEvent, ExecutedFile, FileMount, Finding, Gap, Origin, Script, ScriptSource,
+};
 
 /// Files whose content is remembered.
 const REMEMBERED: usize = 512;
@@ -33,6 +40,8 @@ pub struct Examiner {
     interpreters: AtomicBool,
     proc: PathBuf,
     remembered: Mutex<Memory>,
+    neighbours: Neighbours,
+    samples: OnceLock<Samples>,
 }
 
 #[derive(Debug, Default)]
@@ -51,13 +60,21 @@ impl Examiner {
             interpreters: AtomicBool::new(false),
             proc: host_root.join("proc"),
             remembered: Mutex::default(),
+            neighbours: Neighbours::default(),
+            samples: OnceLock::new(),
         }
+    }
+
+    /// From now on copies of what is looked at are kept here, and everything is looked at. The first call counts.
+    pub fn keep_samples(&self, samples: Samples) {
+        let _ = self.samples.set(samples);
+        self.wanted.store(true, Ordering::Relaxed);
     }
 
     /// Whether anything is looked at, and also what interpreters are told to run by their arguments and on their standard
     /// input.
     pub fn want(&self, wanted: bool, interpreters: bool) {
-        self.wanted.store(wanted, Ordering::Relaxed);
+        self.wanted.store(wanted || self.samples.get().is_some(), Ordering::Relaxed);
         self.interpreters.store(interpreters, Ordering::Relaxed);
     }
 
@@ -86,7 +103,7 @@ impl Examiner {
     /// All that can be found out now. `by_process` is what [`Self::open`] answered.
     #[must_use]
     pub fn examine(&self, event: &ExecEvent, by_process: Finding<File>) -> Examination {
-        let place = Place::of(event, &self.proc);
+        let place = Place::of(event, &self.proc, &self.neighbours);
         let layers = place.as_ref().and_then(|place| self.layers(place));
         let mut executed = by_process.or_else(|gap| Self::by_path(event, place.as_ref()).map_err(|_| gap));
         let mount = match (&executed, &place) {
@@ -111,8 +128,30 @@ impl Examiner {
             let same = self.identical(&content, event.subject().origin, layers.as_ref(), paths);
             (content, same)
         };
-        let script = self.told(event).map(|told| self.script(event, told, place.as_ref(), layers.as_ref()));
-        Examination { content, identical_to_image, mount, script }
+        let looked = self.told(event).map(|told| self.script(event, told, place.as_ref(), layers.as_ref()));
+        let (script, sample) = looked.map_or_else(
+            || (None, executed.and_then(|mut file| self.sample(&mut file, &content, identical_to_image))),
+            |(script, sample)| (Some(script), sample),
+        );
+        Examination { content, identical_to_image, mount, script, sample }
+    }
+
+    /// What is known all the same where the files could not be looked at, for this reason: a script that the kernel side has
+    /// seen, by the name that was executed.
+    #[must_use]
+    pub fn missing(event: &ExecEvent, why: Gap) -> Examination {
+        let script = event.script_file.as_deref().and_then(|seen| {
+            Some(Script {
+                path: event.process.filename.clone()?,
+                source: ScriptSource::Kernel,
+                by_argument: false,
+                origin: seen.origin,
+                ino: Ok(seen.ino),
+                content: Err(why),
+                identical_to_image: Err(why),
+            })
+        });
+        Examination { script, ..Examination::missing(why) }
     }
 
     /// By its path in the container. Whoever can rename files there could put another one in its place: the times
@@ -121,12 +160,7 @@ impl Examiner {
         let seen = event.subject();
         let path = seen.path.as_ref().filter(|path| path.complete).ok_or(Gap::Gone)?;
         let file = place.ok_or(Gap::Gone)?.open(&path_from(&path.bytes))?;
-        let data = file.metadata().map_err(|_| Gap::Unreadable)?;
-        let changed = u64::try_from(i128::from(data.ctime()) * 1_000_000_000 + i128::from(data.ctime_nsec()));
-        let same = data.ino() == seen.ino
-            && data.len() == seen.size
-            && seen.ctime_ns.is_some_and(|ctime| Ok(ctime) == changed);
-        if same { Ok(file) } else { Err(Gap::Replaced) }
+        if is_file(&file, seen) { Ok(file) } else { Err(Gap::Replaced) }
     }
 
     fn layers(&self, place: &Place) -> Option<Layers> {
@@ -176,17 +210,31 @@ impl Examiner {
         Ok(false)
     }
 
+    /// Keeps a copy, unless the image has the same.
+    fn sample(
+        &self,
+        file: &mut File,
+        content: &Finding<Content>,
+        identical: Finding<bool>,
+    ) -> Finding<Vec<u8>> {
+        let samples = self.samples.get().filter(|_| identical != Ok(true)).ok_or(Gap::NotAsked)?;
+        samples.keep(file, content.as_ref().map_err(|gap| *gap)?).map(|path| bytes(&path))
+    }
+
+    /// What it is told to run, and where the copy of that is.
     fn script(
         &self,
         event: &ExecEvent,
         told: Told,
         place: Option<&Place>,
         layers: Option<&Layers>,
-    ) -> Script {
+    ) -> (Script, Finding<Vec<u8>>) {
         let by_argument = !matches!(told, Told::Script(_));
+        let seen = event.script_file.as_deref().filter(|_| !by_argument);
+        let source = if seen.is_some() { ScriptSource::Kernel } else { ScriptSource::Path };
         let named = match told {
             Told::Stdin(name) => {
-                return Script {
+                let script = Script {
                     path: name,
                     source: ScriptSource::Stdin,
                     by_argument,
@@ -196,38 +244,60 @@ impl Examiner {
                     content: Err(Gap::NotAsked),
                     identical_to_image: Err(Gap::NotAsked),
                 };
+                return (script, Err(Gap::NotRegular));
             }
             Told::Script(path) | Told::Argument(path) | Told::FileOnStdin(path) => path,
         };
-        let unknown = |why| Script {
-            path: named.clone(),
-            source: ScriptSource::Path,
-            by_argument,
-            origin: Origin::Unknown,
-            ino: Err(why),
-            content: Err(why),
-            identical_to_image: Err(why),
+        let path = absolute(event, &named);
+        let unknown = |why| {
+            let script = Script {
+                path: path.as_deref().map_or_else(|| named.clone(), bytes),
+                source,
+                by_argument,
+                origin: seen.map_or(Origin::Unknown, |seen| seen.origin),
+                ino: seen.map(|seen| seen.ino).ok_or(why),
+                content: Err(why),
+                identical_to_image: Err(why),
+            };
+            (script, Err(why))
         };
-        let Some(path) = absolute(event, &named) else { return unknown(Gap::Gone) };
-        let Some(place) = place else { return Script { path: bytes(&path), ..unknown(Gap::Gone) } };
-        let mut file = match place.open(&path) {
+        let (Some(path), Some(place)) = (path.as_deref(), place) else { return unknown(Gap::Gone) };
+        let mut file = match place.open(path) {
             Ok(file) => file,
-            Err(gap) => return Script { path: bytes(&path), ..unknown(gap) },
+            Err(gap) => return unknown(gap),
         };
+        if let Some(seen) = seen
+            && !is_file(&file, seen)
+        {
+            return unknown(Gap::Replaced);
+        }
         let resolved = path_of(&file);
-        let paths = || [resolved.clone(), Some(path.clone())].into_iter().flatten();
-        let origin = origin_of(place, &file, layers, paths());
+        let paths = || [resolved.clone(), Some(path.to_path_buf())].into_iter().flatten();
+        let origin = seen.map_or_else(|| origin_of(place, &file, layers, paths()), |seen| seen.origin);
         let content = self.content(&mut file);
-        Script {
-            path: bytes(&path),
-            source: ScriptSource::Path,
+        let identical_to_image = self.identical(&content, origin, layers, paths());
+        let is_image = if origin == Origin::Image { Ok(true) } else { identical_to_image };
+        let sample = self.sample(&mut file, &content, is_image);
+        let script = Script {
+            path: bytes(path),
+            source,
             by_argument,
             origin,
             ino: file.metadata().map(|data| data.ino()).map_err(|_| Gap::Unreadable),
-            identical_to_image: self.identical(&content, origin, layers, paths()),
+            identical_to_image,
             content,
-        }
+        };
+        (script, sample)
     }
+}
+
+/// Whether an open file is the one that the kernel side has seen, unchanged.
+fn is_file(file: &File, seen: &ExecutedFile) -> bool {
+    let Ok(data) = file.metadata() else { return false };
+    let changed = u64::try_from(i128::from(data.ctime()) * 1_000_000_000 + i128::from(data.ctime_nsec()));
+    data.ino() == seen.ino
+        && data.len() == seen.size
+        && seen.ctime_ns.is_some_and(|ctime| Ok(ctime) == changed)
 }
 
 /// Where an open file comes from, by its mount, and on the container's root by its layers.
@@ -278,92 +348,4 @@ fn path_from(bytes: &[u8]) -> PathBuf {
 
 fn bytes(path: &Path) -> Vec<u8> {
     path.as_os_str().as_bytes().to_vec()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::{
-        fs,
-        os::unix::{ffi::OsStrExt, fs::MetadataExt},
-        path::{Path, PathBuf},
-    };
-
-    use super::{Examiner, Layers, absolute};
-    use crate::event::{Examination, ExecEvent, Gap, Origin, Path as EventPath, example};
-
-    fn examiner() -> Examiner {
-        let examiner = Examiner::new(Path::new("/"));
-        examiner.want(true, true);
-        examiner
-    }
-
-    fn examine(event: &ExecEvent) -> Examination {
-        let examiner = examiner();
-        examiner.examine(event, examiner.open(event))
-    }
-
-    /// This very process, as if it were a drop.
-    fn own() -> ExecEvent {
-        let mut event = example::exec();
-        let exe = std::env::current_exe().unwrap();
-        let data = fs::metadata(&exe).unwrap();
-        event.process.pid = std::process::id();
-        event.file.path = Some(EventPath { bytes: exe.as_os_str().as_bytes().to_vec(), complete: true });
-        (event.file.ino, event.file.size) = (data.ino(), data.size());
-        event
-    }
-
-    #[test]
-    fn the_executed_file_is_read_by_its_process() {
-        let found = examine(&own());
-        let content = found.content.unwrap();
-        assert_eq!(content.size, own().file.size);
-        assert!(content.elf.is_some());
-    }
-
-    #[test]
-    fn another_file_is_not_taken_for_it() {
-        let mut event = own();
-        event.file.ino += 1;
-        assert_eq!(examine(&event).content, Err(Gap::Gone));
-        event.process.pid = u32::MAX;
-        assert_eq!(examine(&event).content, Err(Gap::Gone));
-    }
-
-    #[test]
-    fn an_image_file_is_identical_without_a_look_and_nothing_is_wanted_of_it() {
-        let mut event = own();
-        event.file.origin = Origin::Image;
-        event.process.arguments.area = b"x\0".to_vec();
-        assert!(!examiner().wants(&event));
-        assert_eq!(examine(&event).identical_to_image, Ok(true));
-    }
-
-    #[test]
-    fn copies_of_the_image_are_identical_and_changed_ones_are_not() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("tool"), "from the image").unwrap();
-        let layers = Layers { upper: None, lower: vec![folder.path().to_path_buf()] };
-        let examiner = examiner();
-        let verdict = |text: &str, path: &str| {
-            let copy = folder.path().join("copy");
-            fs::write(&copy, text).unwrap();
-            let content = examiner.content(&mut fs::File::open(copy).unwrap());
-            examiner.identical(&content, Origin::Modified, Some(&layers), [PathBuf::from(path)])
-        };
-        assert_eq!(verdict("from the image", "/tool"), Ok(true));
-        assert_eq!(verdict("changed: same size"[..14].trim_end(), "/tool"), Ok(false));
-        assert_eq!(verdict("another size altogether", "/tool"), Ok(false));
-        assert_eq!(verdict("from the image", "/other"), Ok(false));
-    }
-
-    #[test]
-    fn relative_names_start_in_the_working_directory() {
-        let event = example::exec();
-        let path = |named: &str| absolute(&event, named.as_bytes());
-        assert_eq!(path("./x.sh").as_deref(), Some(Path::new("/tmp/x.sh")));
-        assert_eq!(path("x.sh").as_deref(), Some(Path::new("/tmp/x.sh")));
-        assert_eq!(path("/a/x.sh").as_deref(), Some(Path::new("/a/x.sh")));
-        assert_eq!(path("/dev/fd/3"), None);
-    }
 }

@@ -1,4 +1,5 @@
-//! A container as it can still be reached: by the process of the event, or by one above it in the same mount namespace.
+//! A container as it can still be reached: by the process of the event, by one above it in the same mount namespace, or by
+//! any other there.
 
 use std::{
     fs::File,
@@ -14,7 +15,10 @@ use nix::{
     sys::stat::Mode,
 };
 
-use super::mount_table::{self, Mount};
+use super::{
+    mount_table::{self, Mount},
+    neighbour::{Neighbours, lives_in},
+};
 use crate::event::{ExecEvent, Finding, Gap};
 
 /// Bytes of `mountinfo` that are read.
@@ -32,19 +36,23 @@ pub(super) struct Place {
 
 impl Place {
     /// The first process that lives and is in the event's mount namespace.
-    pub(super) fn of(event: &ExecEvent, proc: &Path) -> Option<Self> {
-        let pids = std::iter::once(event.process.pid).chain(event.ancestors.iter().map(|one| one.pid));
-        let wanted = format!("mnt:[{}]", event.namespaces.mnt);
-        pids.map(|pid| proc.join(pid.to_string())).find_map(|folder| {
-            let namespace = std::fs::read_link(folder.join("ns/mnt")).ok()?;
-            if namespace.as_os_str() != wanted.as_str() {
-                return None;
-            }
-            let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-            let root = open(&folder.join("root"), flags, Mode::empty()).ok()?;
-            let mounts = mount_table::parse(&read_some(&folder.join("mountinfo"), MOUNTS)?);
-            Some(Self { root, mounts })
-        })
+    pub(super) fn of(event: &ExecEvent, proc: &Path, neighbours: &Neighbours) -> Option<Self> {
+        let mut own = std::iter::once(event.process.pid).chain(event.ancestors.iter().map(|one| one.pid));
+        let namespace = event.namespaces.mnt;
+        let by = |pid| Self::by_process(pid, namespace, proc);
+        own.find_map(by).or_else(|| neighbours.of(namespace, proc).and_then(by))
+    }
+
+    fn by_process(pid: u32, namespace: u32, proc: &Path) -> Option<Self> {
+        if !lives_in(pid, namespace, proc) {
+            return None;
+        }
+        let folder = proc.join(pid.to_string());
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let root = open(&folder.join("root"), flags, Mode::empty()).ok()?;
+        let mounts = mount_table::parse(&read_some(&folder.join("mountinfo"), MOUNTS)?);
+        // The number may be another process's by now; then what was opened may be another root.
+        lives_in(pid, namespace, proc).then_some(Self { root, mounts })
     }
 
     /// Opens a file as a process of the container would: links stay inside.
@@ -99,15 +107,19 @@ pub(super) fn path_of(file: &File) -> Option<PathBuf> {
 mod tests {
     use std::{fs, path::Path};
 
-    use super::{Place, path_of};
+    use super::{Neighbours, Place, path_of};
     use crate::event::{Gap, example};
+
+    fn own_namespace() -> u32 {
+        let link = fs::read_link("/proc/self/ns/mnt").unwrap().into_os_string().into_string().unwrap();
+        link["mnt:[".len()..link.len() - 1].parse().unwrap()
+    }
 
     fn own() -> Place {
         let mut event = example::exec();
         event.process.pid = std::process::id();
-        let link = fs::read_link("/proc/self/ns/mnt").unwrap().into_os_string().into_string().unwrap();
-        event.namespaces.mnt = link["mnt:[".len()..link.len() - 1].parse().unwrap();
-        Place::of(&event, Path::new("/proc")).unwrap()
+        event.namespaces.mnt = own_namespace();
+        Place::of(&event, Path::new("/proc"), &Neighbours::default()).unwrap()
     }
 
     #[test]
@@ -123,7 +135,16 @@ mod tests {
         let mut event = example::exec();
         event.process.pid = std::process::id();
         event.namespaces.mnt = 1;
-        assert!(Place::of(&event, Path::new("/proc")).is_none());
+        assert!(Place::of(&event, Path::new("/proc"), &Neighbours::default()).is_none());
+    }
+
+    #[test]
+    fn of_processes_that_are_gone_a_neighbour_is_the_way_in() {
+        let mut event = example::exec();
+        event.process.pid = u32::MAX;
+        event.ancestors.clear();
+        event.namespaces.mnt = own_namespace();
+        assert!(Place::of(&event, Path::new("/proc"), &Neighbours::default()).is_some());
     }
 
     #[test]

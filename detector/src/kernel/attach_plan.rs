@@ -101,51 +101,33 @@ pub struct Feature {
     pub sees: &'static str,
     /// The hook that it lives on, or why it lives on none.
     pub hook: Result<Hook, String>,
-    /// For a feature that is not built in: the first hook of its list that works here.
-    pub would_use: Option<Hook>,
 }
 
 /// What is fixed about a feature.
 struct Design {
     name: &'static str,
     sees: &'static str,
-    built_in: bool,
     /// Where it can live, best first.
     hooks: &'static [Hook],
 }
 
-/// Hooks on `security_*` functions, best first: the LSM's is stable where it is switched on, fentry is cheaper than a
-/// kprobe.
-const SECURITY_HOOKS: &[Hook] = &[Hook::Lsm, Hook::Fentry, Hook::Kprobe];
-
-/// Of these the ones that tell the verifier what their arguments are.
+/// Hooks on the kernel's security checks, best first: those that tell the verifier what their arguments are, which a kprobe
+/// does not.
 const TYPED_HOOKS: &[Hook] = &[Hook::Lsm, Hook::Fentry];
 
 const DESIGNS: &[Design] = &[
-    Design {
-        name: "exec",
-        sees: "executed files and their origin",
-        built_in: true,
-        hooks: &[Hook::RawTracepoint],
-    },
+    Design { name: "exec", sees: "executed files and their origin", hooks: &[Hook::RawTracepoint] },
     Design {
         name: "script",
-        sees: "the script files of shebang chains",
-        built_in: false,
-        hooks: SECURITY_HOOKS,
+        sees: "the script files of shebang chains, where a rule asks for them",
+        hooks: TYPED_HOOKS,
     },
     Design {
         name: "exec_map",
         sees: "files that are mapped executable, where a rule asks for them",
-        built_in: true,
         hooks: TYPED_HOOKS,
     },
-    Design {
-        name: "dropper",
-        sees: "who wrote the file, where a rule asks for that",
-        built_in: true,
-        hooks: TYPED_HOOKS,
-    },
+    Design { name: "dropper", sees: "who wrote the file, where a rule asks for that", hooks: TYPED_HOOKS },
 ];
 
 /// Chooses a hook for each feature.
@@ -161,14 +143,8 @@ impl Design {
         } else {
             None
         };
-        let (hook, would_use) = if !self.built_in {
-            (Err("not built in yet".to_owned()), possible)
-        } else if let Some(hook) = possible {
-            (Ok(hook), None)
-        } else {
-            (Err(self.why_nowhere(facts)), None)
-        };
-        Feature { name: self.name, sees: self.sees, hook, would_use }
+        let hook = possible.ok_or_else(|| self.why_nowhere(facts));
+        Feature { name: self.name, sees: self.sees, hook }
     }
 
     fn why_nowhere(&self, facts: &HookFacts) -> String {
@@ -214,38 +190,21 @@ mod tests {
         for (letters, expected) in table {
             let exec = feature(letters, "exec");
             assert_eq!(exec.hook.as_ref().map_err(String::as_str).copied(), expected, "{letters}");
-            assert_eq!(exec.would_use, None, "{letters}");
         }
     }
 
     #[test]
-    fn what_is_not_built_in_never_claims_a_hook_but_names_the_one_it_would_have() {
-        let table = [
-            ("+++++", Some(Hook::Lsm)),
-            ("++-++", Some(Hook::Fentry)),
-            ("++?++", Some(Hook::Fentry)),
-            ("++--+", Some(Hook::Kprobe)),
-            ("+-+--", Some(Hook::Lsm)),
-            ("++---", None),
-            ("-++++", None),
-        ];
-        for (letters, expected) in table {
-            let found = feature(letters, "script");
-            assert_eq!(found.hook, Err("not built in yet".to_owned()), "{letters}");
-            assert_eq!(found.would_use, expected, "{letters}");
-        }
-    }
-
-    #[test]
-    fn mappings_and_writers_live_on_the_lsm_or_on_function_entries_and_on_nothing_else() {
+    fn scripts_mappings_and_writers_live_on_the_lsm_or_on_function_entries_and_on_nothing_else() {
         let table = [
             ("+++++", Ok(Hook::Lsm)),
             ("++-++", Ok(Hook::Fentry)),
+            ("++?++", Ok(Hook::Fentry)),
+            ("+-+--", Ok(Hook::Lsm)),
             ("++--+", Err("BPF LSM: refused; fentry: refused")),
             ("-++++", Err("ring buffer: refused")),
         ];
         for (letters, expected) in table {
-            for name in ["exec_map", "dropper"] {
+            for name in ["script", "exec_map", "dropper"] {
                 let found = feature(letters, name);
                 assert_eq!(
                     found.hook.as_ref().map_err(String::as_str).copied(),

@@ -67,8 +67,7 @@ pub struct Kernel {
     settings: LiveSettings,
     /// First and second program.
     programs: Vec<Attached>,
-    /// Programs of other hooks.
-    beside: Vec<Attached>,
+    beside: Vec<Beside>,
     outcomes: Vec<Outcome>,
     log: bool,
     handover: Option<Handover>,
@@ -82,6 +81,26 @@ struct Attached {
     program: OwnedFd,
     /// Closing it detaches the program.
     _link: OwnedFd,
+}
+
+/// A program of another hook.
+struct Beside {
+    sight: Sight,
+    attached: Attached,
+    /// Runs that the kernel had kept from it before this agent had it.
+    missed_before: u64,
+}
+
+impl Beside {
+    fn new(sight: Sight, attached: Attached) -> Self {
+        let missed_before = missed(&attached.program).unwrap_or(0);
+        Self { sight, attached, missed_before }
+    }
+}
+
+/// Runs that the kernel skipped because the program was already running on that CPU; `None` where it does not tell.
+fn missed(program: &OwnedFd) -> Option<u64> {
+    fact_file::number(program, "recursion_misses:")
 }
 
 /// What this kernel needs beyond the program itself.
@@ -110,11 +129,13 @@ impl Kernel {
 
         let log_level = [if options.kernel_log { LOG_ALL } else { LOG_OFF }];
         let second = u32::from(needs.second).to_ne_bytes();
+        let scripts = u32::from(has(Sight::Scripts)).to_ne_bytes();
         let writers = u32::from(has(Sight::Writers)).to_ne_bytes();
         let globals = HashMap::from([
             ("OFFSETS", (offsets.as_bytes(), true)),
             ("SECOND_ATTACHED", (&second[..], true)),
             ("WRITERS_SEEN", (&writers[..], true)),
+            ("SCRIPTS_SEEN", (&scripts[..], true)),
             (aya_log::LEVEL, (&log_level[..], false)),
         ]);
         let mut sizes = Vec::new();
@@ -128,12 +149,18 @@ impl Kernel {
             sizes.push(("WRITERS", 1));
         }
         if !has(Sight::Mappings) {
-            sizes.extend([("SEEN_MAPPINGS", 1), ("SCRATCH", 1)]);
+            sizes.push(("SEEN_MAPPINGS", 1));
+        }
+        if !has(Sight::Scripts) {
+            sizes.push(("SCRIPTS", 1));
+        }
+        if !has(Sight::Mappings) && !has(Sight::Scripts) {
+            sizes.push(("SCRATCH", 1));
         }
         let typed = btf.typedef_id(TRACEPOINT_TYPE).map(ProgramKind::TypedTracepoint);
         let begun = options.pins.as_ref().map(|folder| {
             let making = format!("{sizes:?} {typed:?} {:?}", needs.switch);
-            let globals = [offsets.as_bytes(), &second, &writers, &log_level];
+            let globals = [offsets.as_bytes(), &second, &scripts, &writers, &log_level];
             Handover::begin(folder, Stamp::of([OBJECT, making.as_bytes()].into_iter().chain(globals)))
         });
         let handover = begun.transpose()?;
@@ -160,12 +187,14 @@ impl Kernel {
             backlog: Backlog::default(),
         };
         for choice in choices {
-            let outcome =
-                choice.map_or_else(|outcome| outcome, |choice| kernel.attach_beside(&choice, needs.switch));
+            let outcome = match choice {
+                Ok(choice) => kernel.attach_beside(&choice, needs.switch)?,
+                Err(outcome) => outcome,
+            };
             kernel.outcomes.push(outcome);
         }
         kernel.attach_all(typed, &needs, host)?;
-        let hooks: Vec<&str> = kernel.programs.iter().map(|attached| attached.name).collect();
+        let hooks: Vec<&str> = kernel.all().map(|attached| attached.name).collect();
         if let Some(handover) = &mut kernel.handover {
             kernel.backlog = handover.finish(&hooks)?;
         }
@@ -218,8 +247,21 @@ impl Kernel {
         Ok(())
     }
 
-    /// A hook that the agent can go without.
-    fn attach_beside(&mut self, choice: &Choice, switch: Option<PreemptionSwitch>) -> Outcome {
+    /// A hook that the agent can go without. Pinned like the main one: what it has put aside is only true while it sees
+    /// everything.
+    fn attach_beside(
+        &mut self,
+        choice: &Choice,
+        switch: Option<PreemptionSwitch>,
+    ) -> Result<Outcome, KernelError> {
+        let sight = choice.sight;
+        if let Some(handover) = &self.handover
+            && let Some((program, link)) = handover.hook(choice.program)?
+        {
+            let attached = Attached { name: choice.program, program, _link: link };
+            self.beside.push(Beside::new(sight, attached));
+            return Ok(Outcome { sight, hook: Ok(choice.hook) });
+        }
         let tried = self
             .object
             .load(choice.program, choice.kind, switch)
@@ -229,14 +271,21 @@ impl Kernel {
             })
             .and_then(|program| {
                 bpf_call::open_raw_tracepoint(&program, None)
-                    .map(|link| Attached { name: choice.program, program, _link: link })
+                    .map(|link| (program, link))
                     .map_err(|error| format!("attaching it to {}: {error}", choice.hook))
             });
-        let hook = tried.map(|attached| {
-            self.beside.push(attached);
-            choice.hook
-        });
-        Outcome { sight: choice.sight, hook }
+        let hook = match tried {
+            Ok((program, link)) => {
+                if let Some(handover) = &self.handover {
+                    handover.keep_hook(choice.program, &program, &link)?;
+                }
+                let attached = Attached { name: choice.program, program, _link: link };
+                self.beside.push(Beside::new(sight, attached));
+                Ok(choice.hook)
+            }
+            Err(why) => Err(why),
+        };
+        Ok(Outcome { sight, hook })
     }
 
     /// What became of the sights that were asked for.
@@ -286,7 +335,7 @@ impl Kernel {
     }
 
     fn counted_misses(&self) -> Option<RecursionMisses> {
-        let missed = |attached: &Attached| fact_file::number(&attached.program, "recursion_misses:");
+        let missed = |attached: &Attached| missed(&attached.program);
         let first = missed(self.programs.first()?)?;
         let second = self.programs.get(1).map(missed);
         match second {
@@ -296,13 +345,27 @@ impl Kernel {
         }
     }
 
+    fn all(&self) -> impl Iterator<Item = &Attached> {
+        self.programs.iter().chain(self.beside.iter().map(|beside| &beside.attached))
+    }
+
+    /// For each hook beside the main one the runs that the kernel kept from it, because it was already running on that CPU.
+    /// Only a program on a function's entry has any; most of them would have seen nothing that a rule wants.
+    #[must_use]
+    pub fn missed_beside(&self) -> Vec<(Sight, u64)> {
+        let since = |beside: &Beside| {
+            let missed = missed(&beside.attached.program).unwrap_or(0);
+            (beside.sight, missed.saturating_sub(beside.missed_before))
+        };
+        self.beside.iter().map(since).collect()
+    }
+
     /// Runs of the hooks and the nanoseconds that they took; `None` while the kernel keeps no such statistics
     /// (`kernel.bpf_stats_enabled`).
     #[must_use]
     pub fn run_statistics(&self) -> Option<(u64, u64)> {
         let sum = |fact| -> u64 {
-            let all = self.programs.iter().chain(&self.beside);
-            all.filter_map(|attached| fact_file::number(&attached.program, fact)).sum()
+            self.all().filter_map(|attached| fact_file::number(&attached.program, fact)).sum()
         };
         let runs = sum("run_cnt:");
         (runs > 0).then(|| (runs, sum("run_time_ns:")))

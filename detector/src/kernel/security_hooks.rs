@@ -1,6 +1,6 @@
-//! Hooks beside the main one: which files are mapped executable, and who opens files for writing. They live where the
-//! kernel checks what processes may do, on the LSM or on a function's entry, and are attached only where a rule asks for what they
-//! see. Where the kernel refuses both, the agent says so and goes on without.
+//! Hooks beside the main one: which file a script is, which files are mapped executable, and who opens files for writing.
+//! They live where the kernel checks what processes may do, on the LSM or on a function's entry, and are attached only where a
+//! rule asks for what they see. Where the kernel refuses both, the agent says so and goes on without.
 
 use std::fmt;
 
@@ -14,15 +14,27 @@ use super::{
 /// What is seen beyond execs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sights {
+    /// Scripts before they are executed.
+    pub scripts: bool,
     /// Files that are mapped executable.
     pub mappings: bool,
     /// Who opens files for writing.
     pub writers: bool,
 }
 
+impl Sights {
+    /// Whether something is among these that is not among the others.
+    #[must_use]
+    pub fn beyond(self, others: Self) -> bool {
+        Sight::ALL.into_iter().any(|sight| sight.is_wanted(self) && !sight.is_wanted(others))
+    }
+}
+
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
+    /// Scripts before they are executed.
+    Scripts,
     /// Files that are mapped executable.
     Mappings,
     /// Who opens files for writing.
@@ -30,18 +42,30 @@ pub enum Sight {
 }
 
 impl Sight {
-    const ALL: [Self; 2] = [Self::Mappings, Self::Writers];
+    const ALL: [Self; 3] = [Self::Scripts, Self::Mappings, Self::Writers];
 
     const fn is_wanted(self, wanted: Sights) -> bool {
         match self {
+            Self::Scripts => wanted.scripts,
             Self::Mappings => wanted.mappings,
             Self::Writers => wanted.writers,
+        }
+    }
+
+    /// Name of the count of runs that the kernel kept from its hook.
+    #[must_use]
+    pub const fn missed(self) -> &'static str {
+        match self {
+            Self::Scripts => "scripts_missed",
+            Self::Mappings => "mappings_missed",
+            Self::Writers => "writers_missed",
         }
     }
 
     /// Name of the feature in the attach plan.
     const fn feature(self) -> &'static str {
         match self {
+            Self::Scripts => "script",
             Self::Mappings => "exec_map",
             Self::Writers => "dropper",
         }
@@ -50,6 +74,10 @@ impl Sight {
     /// The programs for the LSM and for a function's entry, with what the kernel's BTF calls the places.
     const fn programs(self) -> [(Hook, &'static str, &'static str); 2] {
         match self {
+            Self::Scripts => [
+                (Hook::Lsm, "detector_script_lsm", "bpf_lsm_bprm_check_security"),
+                (Hook::Fentry, "detector_script", "security_bprm_check"),
+            ],
             Self::Mappings => [
                 (Hook::Lsm, "detector_map_lsm", "bpf_lsm_mmap_file"),
                 (Hook::Fentry, "detector_map", "security_mmap_file"),
@@ -65,6 +93,7 @@ impl Sight {
 impl fmt::Display for Sight {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
+            Self::Scripts => "the file of each script",
             Self::Mappings => "what is mapped executable",
             Self::Writers => "who writes files",
         })
@@ -145,7 +174,9 @@ mod tests {
 
     #[test]
     fn each_sight_is_wanted_by_its_own_member() {
-        let wanted = Sights { mappings: true, writers: false };
+        let wanted = Sights { scripts: false, mappings: true, writers: false };
         assert!(Sight::Mappings.is_wanted(wanted) && !Sight::Writers.is_wanted(wanted));
+        assert!(wanted.beyond(Sights::default()) && !wanted.beyond(wanted));
+        assert!(!Sights::default().beyond(wanted));
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     alert::Priority,
     doctor,
     format::InternalAlert,
-    kernel::{Counters, Host, Kernel, LoadOptions, Loss, RingReader, Sights},
+    kernel::{Counters, Host, Kernel, LoadOptions, Loss, RingReader, Sight, Sights},
     privileges::give_up,
     rules::Engine,
     selftest::Keeper,
@@ -159,9 +159,9 @@ impl Agent {
         // The only step that can fail comes first.
         self.stages.outputs.change(&settings.outputs).map_err(|error| error.to_string())?;
         let (now, wanted) = (self.sights, sights(engine.filter()));
-        if (wanted.mappings && !now.mappings) || (wanted.writers && !now.writers) {
+        if wanted.beyond(now) {
             warn!(
-                "the new rules ask for more than execs (mappings, writers): that is seen only after a restart"
+                "the new rules ask for more than execs (scripts, mappings, writers): that is seen only after a restart"
             );
         }
         self.kernel.set_filter(&kernel_settings(engine.filter()));
@@ -232,6 +232,9 @@ impl Agent {
         let mut all = kernel.to_vec();
         let missed = self.kernel.recursion_misses();
         all.extend(missed.map(|missed| ("recursion", missed.unseen(loss, self.ring.duplicates()))));
+        // Of scripts and writers less is known then, but nothing goes unseen.
+        let mappings = self.kernel.missed_beside().into_iter().filter(|(sight, _)| *sight == Sight::Mappings);
+        all.extend(mappings.map(|(sight, count)| (sight.missed(), count)));
         all
     }
 }
@@ -244,6 +247,7 @@ fn needing_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         ("pin", old.pins != new.pins),
         ("privileges", old.privileges != new.privileges),
         ("record_to", old.record_to != new.record_to),
+        ("samples", old.samples != new.samples),
         ("webserver", old.webserver != new.webserver),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect()

@@ -3,8 +3,8 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    kernel::KernelError, output::StartError, privileges::PrivilegeError, recording::RecordingError,
-    rules::RulesError, telemetry::web::WebError,
+    examine::SampleError, kernel::KernelError, output::StartError, privileges::PrivilegeError,
+    recording::RecordingError, rules::RulesError, telemetry::web::WebError,
 };
 
 /// Why the agent cannot run, or had to stop.
@@ -22,6 +22,9 @@ pub enum PipelineError {
     /// The rules.
     #[error(transparent)]
     Rules(#[from] RulesError),
+    /// The folder of copies.
+    #[error(transparent)]
+    Samples(#[from] SampleError),
     /// The outputs.
     #[error(transparent)]
     Outputs(#[from] StartError),

@@ -4,6 +4,7 @@ use detector_common::counters::Counter;
 
 use super::{Agent, now_ns};
 use crate::{
+    kernel::Loss,
     output::OutputCounters,
     telemetry::{Figures, OutputFigures},
     throttle::HeldBack,
@@ -28,7 +29,7 @@ pub(super) fn of(agent: &Agent) -> Figures {
         silenced: judge.silenced(),
         sent: loss.of(Counter::Sent),
         ring_full: loss.of(Counter::RingFull),
-        kernel: Counter::ALL.iter().map(|counter| (counter.name(), loss.of(*counter))).collect(),
+        kernel: kernel(agent, &loss),
         lost: agent.lost(&loss),
         bpf: agent.kernel.run_statistics(),
         outputs: agent.stages.outputs.counters().map(|(name, counters)| output(name, &counters)).collect(),
@@ -41,6 +42,12 @@ pub(super) fn of(agent: &Agent) -> Figures {
         held_back: held_back(agent.stages.throttle.held_back()),
         selftest: agent.health.snapshot(),
     }
+}
+
+fn kernel(agent: &Agent, loss: &Loss) -> Vec<(&'static str, u64)> {
+    let mut counts: Vec<_> = Counter::ALL.iter().map(|counter| (counter.name(), loss.of(*counter))).collect();
+    counts.extend(agent.kernel.missed_beside().into_iter().map(|(sight, count)| (sight.missed(), count)));
+    counts
 }
 
 fn held_back(held: HeldBack) -> Vec<(&'static str, u64)> {

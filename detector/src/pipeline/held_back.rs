@@ -108,6 +108,7 @@ mod tests {
             identical_to_image: Err(Gap::NotAsked),
             mount: Ok(FileMount { point: b"/".to_vec(), kind: "overlay".to_owned() }),
             script: None,
+            sample: Err(Gap::NotAsked),
         };
         event.examination = Some(Box::new(found.clone()));
         assert_eq!(of(&event), Some(SameFile::Content("ab".to_owned())));

@@ -326,6 +326,7 @@ mod tests {
             terms,
             mappings: Vec::new(),
             environment: false,
+            scripts: false,
             writers: false,
             examination: false,
             interpreters: false,

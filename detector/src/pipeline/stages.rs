@@ -1,6 +1,6 @@
 //! The stages behind the ring, in the order in which an event passes them.
 
-use std::{any::Any, collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
+use std::{any::Any, collections::HashMap, fmt::Write as _, path::PathBuf, sync::Arc, time::Instant};
 
 use detector_common::counters::Counter;
 use log::{info, warn};
@@ -12,8 +12,9 @@ use crate::{
     alert::Alert,
     enrich::{EnrichConfig, Enricher},
     event::{BootClock, ExecEvent},
+    examine::Samples,
     format::InternalAlert,
-    kernel::{Host, Loss, Receipt, RecursionMisses, RingReader},
+    kernel::{Host, Loss, Receipt, RecursionMisses, RingReader, Sight},
     output::{Line, OutputCounters, Outputs},
     rules::Engine,
     selftest::Keeper,
@@ -47,6 +48,9 @@ impl Stages {
     ) -> Result<Self, PipelineError> {
         let config = EnrichConfig { wait: settings.metadata_wait, ..EnrichConfig::below(&host_root()) };
         let mut enricher = Enricher::new(config).map_err(PipelineError::Enricher)?;
+        if let Some(samples) = &settings.samples {
+            enricher.keep_samples(Samples::open(samples.clone())?);
+        }
         enricher.want_ancestors(engine.reads_ancestors(), engine.reads_ancestor_environments());
         enricher.want_examination(engine.filter().examination, engine.filter().interpreters);
         Ok(Self {
@@ -173,10 +177,23 @@ impl Stages {
     }
 
     /// The last words: what came, and what became of it.
-    pub(super) fn report(&self, loss: &Loss, missed: Option<RecursionMisses>, duplicates: u64) {
+    pub(super) fn report(
+        &self,
+        loss: &Loss,
+        missed: Option<RecursionMisses>,
+        duplicates: u64,
+        missed_beside: &[(Sight, u64)],
+    ) {
         let missed = missed.map(|missed| missed.unseen(loss, duplicates));
         let reasons: Vec<String> =
             Counter::ALL.iter().map(|counter| format!("{}={}", counter.name(), loss.of(*counter))).collect();
+        let mut beside = String::new();
+        for (sight, count) in missed_beside {
+            // Writing to a text cannot fail.
+            let _ = write!(beside, " {}={count}", sight.missed());
+        }
+        let mappings = missed_beside.iter().filter(|(sight, _)| *sight == Sight::Mappings);
+        let mappings: u64 = mappings.map(|(_, count)| count).sum();
         let enriched = self.enricher.stats();
         let partial: Vec<String> =
             enriched.partial.iter().map(|(reason, count)| format!("{reason}={count}")).collect();
@@ -212,7 +229,7 @@ impl Stages {
         let held = self.throttle.held_back();
         info!(
             "stopped: {} records, {} alerts, {} held back (repeats: {}, beyond the rate: {}), {} undecodable, \
-             {} undelivered, lost={} ({} recursion_misses={})",
+             {} undelivered, lost={} ({} recursion_misses={}{beside})",
             self.judge.records,
             self.judge.alerts,
             held.repeats + held.beyond_rate,
@@ -220,7 +237,7 @@ impl Stages {
             held.beyond_rate,
             self.judge.undecodable,
             self.undelivered(),
-            loss.lost() + missed.unwrap_or(0),
+            loss.lost() + missed.unwrap_or(0) + mappings,
             reasons.join(" "),
             missed.map_or_else(|| "unknown".to_owned(), |missed| missed.to_string())
         );

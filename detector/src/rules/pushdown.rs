@@ -27,6 +27,8 @@ pub struct KernelFilter {
     pub mappings: Vec<FilterTerm>,
     /// Whether records shall carry the environment.
     pub environment: bool,
+    /// Whether some rule asks which file a script is.
+    pub scripts: bool,
     /// Whether some rule asks who opened the file for writing.
     pub writers: bool,
     /// Whether some rule asks for what only the file itself tells.
@@ -50,8 +52,10 @@ impl KernelFilter {
             }
             program.for_each_field(|info| interpreters |= info.field.asks_for_interpreters());
         }
-        let (mut environment, mut examination, mut writers) = (false, interpreters, false);
+        let (mut environment, mut examination) = (false, interpreters);
+        let (mut scripts, mut writers) = (false, false);
         for field in fields {
+            scripts |= field.needs_scripts();
             writers |= field.needs_writers();
             environment |= field.reads_environment();
             examination |= field.needs_examination();
@@ -60,6 +64,7 @@ impl KernelFilter {
             terms: wanted.at_most(FILTER_TERMS),
             mappings: mappings.at_most(FILTER_TERMS),
             environment,
+            scripts,
             writers,
             examination,
             interpreters,
@@ -106,7 +111,7 @@ pub(super) fn asks_for_mappings(program: &Program<Field>) -> bool {
 }
 
 fn describe(term: FilterTerm) -> String {
-    const WORDS: [(u32, &str, &str); 9] = [
+    const WORDS: [(u32, &str, &str); 10] = [
         (predicate::CONTAINER_LIKE, "in a container", "on the host"),
         (predicate::OVERLAY, "on an overlay", "not on an overlay"),
         (predicate::UPPER_LAYER, "from the upper layer", "not from the upper layer"),
@@ -114,6 +119,7 @@ fn describe(term: FilterTerm) -> String {
         (predicate::TMPFS, "on a tmpfs", "not on a tmpfs"),
         (predicate::TTY, "with a terminal", "without a terminal"),
         (predicate::SCRIPT, "of a script", "of no script"),
+        (predicate::IMAGE_SCRIPT, "of a script of the image", "that is not known to be the image's"),
         (predicate::FOREIGN, "not on the container's root", "on the container's root"),
         (predicate::INTERPRETER, "of an interpreter", "of no interpreter"),
     ];
@@ -327,6 +333,23 @@ fn domain(name: &str, event: Event) -> Option<Vec<(Possible, Cubes)>> {
             (text("interpreter_arg"), Cubes::one(predicate::INTERPRETER, predicate::INTERPRETER)),
             (text("exec_map"), Cubes::none()),
         ],
+        "drop.script.origin" => {
+            const DROPPED: u32 = predicate::SCRIPT | predicate::IMAGE_SCRIPT;
+            // An exec of a script is not looked at for what the interpreter is told; one of which could not be told whether it
+            // is a script is none that is known to be the image's.
+            const TOLD: u32 = predicate::SCRIPT | predicate::INTERPRETER;
+            let of = |origin: Origin| {
+                let script = match origin {
+                    Origin::Image => Cubes::one(predicate::SCRIPT, predicate::SCRIPT),
+                    _ => Cubes::one(DROPPED, predicate::SCRIPT),
+                };
+                let told = Cubes::one(TOLD, predicate::INTERPRETER);
+                (text(origin.name()), script.or(told))
+            };
+            let mut all = vec![(Possible::Nothing, Cubes::all())];
+            all.extend(Origin::ALL.map(of));
+            all
+        }
         name if name.starts_with("drop.script.") => {
             let (script, _) = bit(predicate::SCRIPT);
             let (interpreter, _) = bit(predicate::INTERPRETER);

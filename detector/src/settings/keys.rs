@@ -183,6 +183,13 @@ const ALONE: &[Key] = &[
     key("rules", Structure, "rules switched on and off, in order: enable or disable, each with rule or tag"),
     key("rules_file", Texts, "old name of rules_files"),
     key("rules_files", Texts, "rule files, and folders of rule files; none = the rules that are built in"),
+    key(
+        "samples.folder",
+        Text,
+        "folder in which copies of what was executed are kept, each named by its SHA-256",
+    ),
+    key("samples.max_bytes", Number, "bytes of all copies; what comes later is not kept"),
+    key("samples.max_files", Number, "copies that are kept; what comes later is not"),
     key("selftest.interval", Duration, "time between two self-tests; 0 = only at the start"),
     key("static_fields", Structure, "names with texts that all alerts have"),
     key("stdout_output.enabled", Bool, "alerts go to standard output"),

@@ -1,9 +1,9 @@
-//! The settings of what is told about the agent (the web server, metrics, losses), and of what is held back.
+//! The settings of what is told about the agent (the web server, metrics, losses), of what is held back, and of what is kept.
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use super::{SettingError, keys, values::Values};
-use crate::{telemetry::web::WebSettings, throttle::ThrottleSettings};
+use crate::{examine::SampleSettings, telemetry::web::WebSettings, throttle::ThrottleSettings};
 
 /// Where Falco looks for the web server's certificate.
 const CERTIFICATE: &str = "/etc/falco/falco.pem";
@@ -97,6 +97,14 @@ pub(super) fn throttle(values: &mut Values<'_>) -> ThrottleSettings {
         rate: values.fraction("throttle.rate", defaults.rate),
         max_burst: values.fraction("throttle.max_burst", defaults.max_burst),
     }
+}
+
+/// Copies of what was executed; `None` without a folder.
+pub(super) fn samples(values: &mut Values<'_>) -> Option<SampleSettings> {
+    let (most_files, most_bytes) =
+        (values.number("samples.max_files", 200), values.number("samples.max_bytes", 256 << 20));
+    let folder = values.text("samples.folder").map(PathBuf::from)?;
+    Some(SampleSettings { folder, most_files, most_bytes })
 }
 
 pub(super) fn losses(values: &mut Values<'_>) -> LossSettings {

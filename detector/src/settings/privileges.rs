@@ -48,6 +48,7 @@ impl Settings {
         let receivers = [&outputs.http, &outputs.otlp].into_iter().flatten();
         let spools = receivers.filter_map(|receiver| receiver.spool.as_ref());
         restrictions.writable.extend(spools.map(|spool| spool.folder.clone()));
+        restrictions.writable.extend(self.samples.as_ref().map(|samples| samples.folder.clone()));
         if self.pins.enabled {
             restrictions.writable.push(self.pins.folder.clone());
         }

@@ -150,6 +150,7 @@ fn settings(values: &mut Values<'_>) -> Settings {
         metadata_wait: values.duration("metadata.wait", Settings::default().metadata_wait),
         selftest_interval: values.duration("selftest.interval", Settings::default().selftest_interval),
         record_to: values.text("record_to").map(PathBuf::from),
+        samples: observation::samples(values),
         outputs: outputs::read(values),
         otlp_resource: outputs::texts_by_name(values, "otlp_output.resource"),
         watch_config_files: values.bool("watch_config_files", true),

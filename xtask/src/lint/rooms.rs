@@ -75,6 +75,7 @@ const ROOMS: &[Room] = &[
             "config",
             "kernel",
             "enrich",
+            "examine",
             "rules",
             "format",
             "output",

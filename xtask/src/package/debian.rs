@@ -1,4 +1,5 @@
-//! A clean Debian or Ubuntu with systemd, as an archive: what the tests install the package in.
+//! A clean Debian or Ubuntu with systemd, as an archive: what the tests install packages in, ours and others. Python is
+//! there for the packages of pip.
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
@@ -12,7 +13,7 @@ pub(crate) fn archive(workspace: &Workspace) -> Result<PathBuf> {
     let suite = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
     let suite = suite.context("/etc/os-release names no VERSION_CODENAME: this is no Debian or Ubuntu")?;
     let folder = workspace.target().join("tools");
-    let archive = folder.join(format!("debian-{suite}.tar"));
+    let archive = folder.join(format!("debian-{suite}-python.tar"));
     if archive.exists() {
         return Ok(archive);
     }
@@ -29,7 +30,12 @@ pub(crate) fn archive(workspace: &Workspace) -> Result<PathBuf> {
     // Half an archive must not look like one.
     let beside = archive.with_extension("new.tar");
     let mut debootstrap = privilege::as_root("making a clean Debian", "mmdebstrap", &[])?;
-    debootstrap.args(["--quiet", "--variant=minbase", "--include=systemd,systemd-sysv,dbus", suite]);
+    debootstrap.args([
+        "--quiet",
+        "--variant=minbase",
+        "--include=systemd,systemd-sysv,dbus,python3-venv",
+        suite,
+    ]);
     command::run(debootstrap.arg(&beside).arg(sources))?;
     std::fs::rename(&beside, &archive).with_context(|| format!("cannot write {}", archive.display()))?;
     Ok(archive)

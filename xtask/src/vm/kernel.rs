@@ -10,6 +10,9 @@ use crate::{apt, command};
 
 /// What the guest may load; everything else that it needs is built into the cloud kernels.
 const MODULES: [&str; 1] = ["overlay"];
+/// What it may load where the packages have it: a kernel that is kept from before may lack it, and the case that needs it says
+/// so.
+const WHERE_THERE: [&str; 1] = ["binfmt_misc"];
 
 /// A kernel on disk.
 pub(super) struct Kernel {
@@ -70,9 +73,14 @@ fn collect(tree: &[PathBuf], to: &Path) -> Result<()> {
     };
     let image = tree.iter().find(is_image).context("no vmlinuz in them")?;
     std::fs::copy(image, to.join("vmlinuz")).context("cannot copy the kernel")?;
-    for name in MODULES {
+    for name in MODULES.into_iter().chain(WHERE_THERE) {
         let mut order = Vec::new();
-        add_module(name, tree, &modules, &mut order)?;
+        if let Err(error) = add_module(name, tree, &modules, &mut order) {
+            if WHERE_THERE.contains(&name) {
+                continue;
+            }
+            return Err(error);
+        }
         let list = modules.join(format!("{name}.order"));
         std::fs::write(&list, order.join("\n"))
             .with_context(|| format!("cannot write {}", list.display()))?;

@@ -95,8 +95,11 @@ impl Kind {
     /// need another one do not run there.
     pub(super) const fn has(self) -> &'static [&'static str] {
         match self {
-            Self::Docker => &["runc", "dockerd", "docker", "containerd", "containerd-shim-runc-v2", "tar"],
-            Self::Plain | Self::BpfLsm | Self::NoBpfLsm => &["runc"],
+            // `true` is there for its dynamic loader and its library.
+            Self::Docker => {
+                &["true", "runc", "dockerd", "docker", "containerd", "containerd-shim-runc-v2", "tar"]
+            }
+            Self::Plain | Self::BpfLsm | Self::NoBpfLsm => &["true", "runc"],
             // Nothing runs there that could be a container; and the programs here are for another processor.
             Self::LockedDown | Self::Arm64 => &[],
         }

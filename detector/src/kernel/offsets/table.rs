@@ -53,6 +53,7 @@ pub(super) const TABLE: &[Entry] = &[
     required("bprm_file", Offset(&["linux_binprm.file"])),
     optional("bprm_filename", Offset(&["linux_binprm.filename"])),
     optional("bprm_interp", Offset(&["linux_binprm.interp"])),
+    optional("bprm_buf", Offset(&["linux_binprm.buf"])),
     optional("bprm_argc", Offset(&["linux_binprm.argc"])),
     optional("bprm_envc", Offset(&["linux_binprm.envc"])),
     required("file_f_inode", Offset(&["file.f_inode"])),

@@ -57,6 +57,11 @@ pub(super) static FIELDS: &[Entry] = &[
         Some(Value::text(elf(event)?.interpreter.as_ref()?))
     }),
     Entry::text(
+        "drop.sample",
+        "where the copy is of what was executed, or of the script; no value without `samples.folder`, and where none was made",
+        |event, _| Some(Value::text(event.finding(|found| found.sample.as_ref()).ok()?)),
+    ),
+    Entry::text(
         "drop.mount",
         "where the file system of the file is mounted, as the container sees it, and its type",
         |event, _| {
@@ -129,6 +134,7 @@ mod tests {
             identical_to_image: Ok(false),
             mount: Ok(FileMount { point: b"/x.sock".to_vec(), kind: "ext4".to_owned() }),
             script: None,
+            sample: Ok(b"/var/lib/detector/samples/ab".to_vec()),
         }));
         event
     }
@@ -146,6 +152,7 @@ mod tests {
             "drop.identical_to_image",
             "drop.elf.static",
             "drop.mount",
+            "drop.sample",
         ]);
     }
 

@@ -267,13 +267,14 @@ impl Field {
     /// Whether its value comes from looking at files after the exec.
     #[must_use]
     pub fn needs_examination(&self) -> bool {
-        const FILE: [&str; 7] = [
+        const FILE: [&str; 8] = [
             "drop.examined",
             "drop.sha256",
             "drop.entropy",
             "drop.identical_to_image",
             "drop.mount",
             "drop.path",
+            "drop.sample",
             "drop.volume",
         ];
         let name = self.entry.name;
@@ -284,6 +285,12 @@ impl Field {
     #[must_use]
     pub fn asks_for_interpreters(&self) -> bool {
         self.entry.name == "drop.kind" || self.entry.name.starts_with("drop.script.")
+    }
+
+    /// Whether its value comes from the script that an interpreter runs.
+    #[must_use]
+    pub fn needs_scripts(&self) -> bool {
+        self.entry.name.starts_with("drop.script.")
     }
 
     /// Whether its value comes from who opened the file for writing.

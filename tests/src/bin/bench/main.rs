@@ -8,7 +8,6 @@
 //! happens on the machine meets all of them alike. See [`statistics`] for what becomes of the rounds.
 
 mod agent;
-mod bpf;
 mod figures;
 mod interrupt;
 mod machine;

@@ -11,6 +11,7 @@ mod map;
 
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
 
 /// What a verb does; one that executes does not come back.
 type Outcome = Result<(), Box<dyn Error>>;
@@ -49,6 +50,10 @@ fn act(arguments: &[OsString]) -> Outcome {
         "burst" => many::burst(file()?, number(3)?),
         "map" => map::executable(file()?, number(3)?),
         "read" => map::read_only(file()?),
+        "open-for-reading" => many::open(OpenOptions::new().read(true), file()?, number(3)?),
+        "open-for-writing" => {
+            many::open(OpenOptions::new().write(true).create(true).truncate(false), file()?, number(3)?)
+        }
         "map-memfd" => map::memfd(file()?),
         "deep" => many::deep(number(2)?, arguments.get(3).ok_or("FILE is missing")?),
         "event-generator-stand-in" => event_generator::stand_in(),

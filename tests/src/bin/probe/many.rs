@@ -47,3 +47,8 @@ pub(crate) fn deep(depth: usize, file: &OsStr) -> Outcome {
     // The last of the forked ones is the executed file's own process, so its name is not among the ancestors'.
     crate::execute::with_argv(file, &[file.to_owned()])
 }
+
+/// Opens a file so many times, and closes it.
+pub(crate) fn open(how: &fs::OpenOptions, file: &OsStr, times: usize) -> Outcome {
+    (0..times).try_for_each(|_| how.open(file).map(drop)).map_err(Into::into)
+}

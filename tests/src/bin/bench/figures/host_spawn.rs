@@ -2,11 +2,11 @@
 //! same hook shows what any agent there must cost at least, and the baseline taken twice what the noise is.
 
 use crate::Outcome;
-use crate::bpf::attach_empty_program;
 use crate::results::{Report, Row};
 use crate::spawner::Job;
 use crate::stage::Stage;
 use crate::statistics::Series;
+use detector_tests::bpf::attach_empty_program;
 
 /// Spawns per variant and round: long enough to be warm, short enough for many rounds.
 const SPAWNS: u64 = 250;

@@ -4,11 +4,11 @@
 use detector_tests::BareContainer;
 
 use crate::Outcome;
-use crate::bpf::{Counts, Program, Statistics, attach_empty_program, programs_of};
 use crate::results::{Report, Row};
 use crate::spawner::{Drops, Job};
 use crate::stage::{IMAGE_NO_OP, Stage, container, in_container};
 use crate::statistics::Series;
+use detector_tests::bpf::{Counts, Program, Statistics, attach_empty_program, programs_of};
 
 /// Execs between two looks at the statistics.
 const EXECS: u64 = 250;

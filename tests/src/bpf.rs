@@ -9,7 +9,8 @@ use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
-use crate::Outcome;
+/// What can go wrong.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 // Commands of bpf(2).
 const PROG_LOAD: i32 = 5;
@@ -24,10 +25,11 @@ const RAW_TRACEPOINT: u32 = 17;
 const RUN_TIME: u32 = 0;
 
 /// Statistics are collected as long as this lives.
-pub(crate) struct Statistics(#[expect(dead_code, reason = "its life is its use")] OwnedFd);
+pub struct Statistics(#[expect(dead_code, reason = "its life is its use")] OwnedFd);
 
 impl Statistics {
-    pub(crate) fn enable() -> Outcome<Self> {
+    /// Switches them on.
+    pub fn enable() -> Outcome<Self> {
         #[repr(C)]
         struct Attributes {
             kind: u32,
@@ -39,24 +41,27 @@ impl Statistics {
 }
 
 /// A loaded program, kept by a descriptor of ours.
-pub(crate) struct Program(OwnedFd);
+pub struct Program(OwnedFd);
 
 /// What the kernel tells about a program.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Counts {
-    pub(crate) nanoseconds: u64,
-    pub(crate) runs: u64,
+pub struct Counts {
+    /// Time that its runs took.
+    pub nanoseconds: u64,
+    /// How often it ran.
+    pub runs: u64,
 }
 
 /// An attached program; detached on drop.
-pub(crate) struct Attached {
-    pub(crate) program: Program,
+pub struct Attached {
+    /// The program.
+    pub program: Program,
     #[expect(dead_code, reason = "closing it detaches the program")]
     link: OwnedFd,
 }
 
 /// `r0 = 0; exit` on the raw tracepoint `sched_process_exec`, where the agent's program is.
-pub(crate) fn attach_empty_program() -> Outcome<Attached> {
+pub fn attach_empty_program() -> Outcome<Attached> {
     #[repr(C)]
     struct Load {
         kind: u32,
@@ -102,7 +107,7 @@ pub(crate) fn attach_empty_program() -> Outcome<Attached> {
 }
 
 /// The programs that a process has open.
-pub(crate) fn programs_of(pid: u32) -> Outcome<Vec<Program>> {
+pub fn programs_of(pid: u32) -> Outcome<Vec<Program>> {
     #[repr(C)]
     struct ById {
         id: u32,
@@ -130,13 +135,14 @@ pub(crate) fn programs_of(pid: u32) -> Outcome<Vec<Program>> {
 }
 
 impl Program {
-    pub(crate) fn counts(&self) -> Outcome<Counts> {
+    /// What the kernel has counted so far.
+    pub fn counts(&self) -> Outcome<Counts> {
         let information = self.information()?;
         Ok(Counts { nanoseconds: information.run_time_ns, runs: information.run_count })
     }
 
     /// Name, instructions that the verifier looked at, and bytes of machine code.
-    pub(crate) fn description(&self) -> Outcome<(String, u32, u32)> {
+    pub fn description(&self) -> Outcome<(String, u32, u32)> {
         let information = self.information()?;
         let name = information.name.split(|byte| *byte == 0).next().unwrap_or_default();
         let name = String::from_utf8_lossy(name).into_owned();
@@ -222,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_empty_program_is_known_by_its_name_and_counts_execs() {
-        if !detector_tests::case::has_root("the_empty_program_is_known_by_its_name_and_counts_execs") {
+        if !crate::case::has_root("the_empty_program_is_known_by_its_name_and_counts_execs") {
             return;
         }
         let empty = attach_empty_program().expect("attached");

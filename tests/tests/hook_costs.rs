@@ -1,0 +1,208 @@
+//! What each hook costs for each thing that it sees, by the kernel's own statistics, and how much of an unrelated workload
+//! full of files the hooks are. With all of them on; where the kernel takes no programs at its security checks only the
+//! main hook is. The figures stand in the output: `cargo xtask vm 6.12 --suite hook_costs`.
+//!
+//! Times of an emulated machine mean nothing by themselves. So an empty program stands beside each as the measure, and
+//! what the hooks take is held against what the workload takes in the same moments.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use detector_tests::bpf::{Counts, Program, Statistics, attach_empty_program, programs_of};
+use detector_tests::case::has_root;
+use detector_tests::{Agent, BareContainer};
+
+detector_tests::not_in_a_virtual_machine!(
+    "its figures are asked for by its name; beside others they mean nothing"
+);
+
+/// Calls of each kind between two looks at the statistics; execs are dearer.
+const CALLS: u64 = 4000;
+const EXECS: u64 = 200;
+/// Files of the workload.
+const FILES: usize = 300;
+const ROUNDS: usize = 5;
+/// The hooks' share of the workload must stay below this, in thousandths. What is wanted is less than 10; the rest is room
+/// for what an emulated processor makes of a clock that is read before and after each program.
+const MOST_THOUSANDTHS: u64 = 30;
+
+const ALL_ON: &str = "
+- rule: Dropped script run by interpreter in container
+  enabled: true
+  override: {enabled: replace}
+- rule: Program piped into interpreter in container
+  enabled: true
+  override: {enabled: replace}
+";
+
+/// One case would be in the other's time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Rules that ask for everything.
+fn agent(folder: &Path) -> Agent {
+    let files = [
+        ("1.yaml", include_str!("../../detector/rules/detector_rules.yaml")),
+        ("2.yaml", ALL_ON),
+        ("3.yaml", include_str!("../../detector/rules/falco_rules.yaml")),
+    ];
+    for (name, text) in files {
+        fs::write(folder.join(name), text).expect("the rules");
+    }
+    Agent::start_with(&[OsStr::new("-r"), folder.as_os_str()])
+}
+
+/// Standard output of a passing test is not shown; what goes straight to the descriptor is.
+fn show(line: &str) {
+    let _ = writeln!(std::io::stderr(), "COST {line}");
+}
+
+fn programs(agent: &Agent) -> Vec<(String, Program)> {
+    let pid = agent.pid().expect("it runs").cast_unsigned();
+    let named = |program: Program| (program.description().expect("its name").0, program);
+    programs_of(pid).expect("the agent's programs").into_iter().map(named).collect()
+}
+
+fn look<'p>(programs: impl IntoIterator<Item = &'p Program>) -> Vec<Counts> {
+    programs.into_iter().map(|program| program.counts().expect("counts")).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^53")]
+fn mean(before: Counts, after: Counts) -> Option<f64> {
+    let runs = after.runs - before.runs;
+    (runs > 0).then(|| (after.nanoseconds - before.nanoseconds) as f64 / runs as f64)
+}
+
+fn executable(path: &Path, text: &str) {
+    fs::write(path, text).expect("a file of the image");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its mode");
+}
+
+#[test]
+fn each_hook_by_what_it_sees() {
+    if !has_root("each_hook_by_what_it_sees") {
+        return;
+    }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let container = BareContainer::new();
+    executable(&container.lower().join("usr/bin/script"), "#!/bin/sh\n:\n");
+    let agent = agent(folder.path());
+    let empty = attach_empty_program().expect("an empty program");
+    let programs = programs(&agent);
+    let watched = || std::iter::once(&empty.program).chain(programs.iter().map(|(_, program)| program));
+    let _statistics = Statistics::enable().expect("statistics");
+
+    let times =
+        |count: u64, deed: &str| format!("i=0; while [ $i -lt {count} ]; do {deed}; i=$((i+1)); done");
+    let dropped = "printf '#!/bin/sh\\n:\\n' > /tmp/s; chmod 755 /tmp/s; cp /bin/probe /tmp/x";
+    let phases = [
+        ("a program of the image is executed", EXECS, times(EXECS, "/bin/probe exit")),
+        ("a script of the image is executed", EXECS, times(EXECS, "/usr/bin/script")),
+        ("a dropped program is executed", EXECS, times(EXECS, "/tmp/x exit")),
+        ("a dropped script is executed", EXECS, times(EXECS, "/tmp/s")),
+        ("a file is opened for reading", CALLS, format!("probe open-for-reading /bin/busybox {CALLS}")),
+        ("a file is opened for writing", CALLS, format!("probe open-for-writing /tmp/w {CALLS}")),
+        ("the image's file is mapped", CALLS, format!("probe map /bin/busybox {CALLS}")),
+        ("a dropped file is mapped, once more", CALLS, format!("probe map /tmp/x {CALLS}")),
+    ];
+    let _ = container.sh(dropped).ok();
+    // The measure: many runs of the empty program.
+    let mut base = None;
+    let mut ran: Vec<u64> = vec![0; programs.len()];
+    for (what, count, deed) in phases {
+        let before = look(watched());
+        let _ = container.sh(&deed).ok();
+        let after = look(watched());
+        let base = *base.get_or_insert_with(|| {
+            let base = mean(before[0], after[0]).expect("execs were seen");
+            show(&format!("empty program: {base:.0} ns for each run"));
+            base
+        });
+        for (index, (name, _)) in programs.iter().enumerate() {
+            let (before, after) = (before[index + 1], after[index + 1]);
+            let runs = after.runs - before.runs;
+            // What others do meanwhile is not told.
+            if runs >= count
+                && let Some(mean) = mean(before, after)
+            {
+                ran[index] += runs;
+                show(&format!(
+                    "{what}: {name}: {runs} runs, {mean:.0} ns each, {:.1} times the empty program",
+                    mean / base
+                ));
+            }
+        }
+    }
+    for ((name, _), ran) in programs.iter().zip(ran) {
+        // The second copy of the main hook, where there is one, runs as often as the first.
+        assert!(ran >= EXECS, "{name} ran {ran} times");
+    }
+    agent.stop();
+}
+
+/// Copies, reads and removes a tree of files in a container; nothing of it concerns any rule.
+#[test]
+fn a_workload_full_of_files() {
+    if !has_root("a_workload_full_of_files") {
+        return;
+    }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let container = BareContainer::new();
+    let source = container.lower().join("source");
+    for number in 0..FILES {
+        let part = source.join(format!("part-{}", number % 10));
+        fs::create_dir_all(&part).expect("a folder");
+        fs::write(part.join(format!("file-{number}")), "x".repeat(4096)).expect("a file");
+    }
+    let work = "i=0; while [ $i -lt 3 ]; do busybox cp -r /source /tmp/copy; busybox grep -r nothing /tmp/copy || true; \
+                busybox rm -r /tmp/copy; i=$((i+1)); done";
+    let run = || {
+        let start = Instant::now();
+        let _ = container.sh(work).ok();
+        start.elapsed().as_nanos()
+    };
+    let _warm = run();
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    let (mut in_hooks, mut in_all) = (0_u128, 0_u128);
+    for _ in 0..ROUNDS {
+        without.push(run());
+        let agent = agent(folder.path());
+        let programs = programs(&agent);
+        with.push(run());
+        let statistics = Statistics::enable().expect("statistics");
+        let sum = || {
+            look(programs.iter().map(|(_, program)| program))
+                .iter()
+                .map(|counts| counts.nanoseconds)
+                .sum::<u64>()
+        };
+        let before = sum();
+        in_all += run();
+        in_hooks += u128::from(sum() - before);
+        drop(statistics);
+        agent.stop();
+    }
+    let median = |times: &mut Vec<u128>| {
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    let (off, on) = (median(&mut without), median(&mut with));
+    let share = in_hooks * 100_000 / in_all;
+    show(&format!(
+        "files: {} us without the agent, {} us with it ({:+} thousandths); in the hooks: {}.{:02} % of the time",
+        off / 1000,
+        on / 1000,
+        (i128::try_from(on).unwrap_or(i128::MAX) - i128::try_from(off).unwrap_or(0)) * 1000
+            / i128::try_from(off).unwrap_or(1),
+        share / 1000,
+        share % 1000 / 10
+    ));
+    assert!(in_hooks > 0, "no hook ran");
+    assert!(share < u128::from(MOST_THOUSANDTHS) * 100, "the hooks took {share} of 100000 parts of the time");
+}
