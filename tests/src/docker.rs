@@ -123,6 +123,25 @@ impl Docker {
         StoppedDaemon { docker: self }
     }
 
+    /// What makes any client of Docker talk to this daemon.
+    #[must_use]
+    pub fn client_environment(&self) -> [(&'static str, String); 2] {
+        let folder = self.folder.path();
+        [("DOCKER_HOST", socket(folder)), ("DOCKER_CONFIG", folder.join("client").display().to_string())]
+    }
+
+    /// The daemon takes questions and answers none, until the answer of this is dropped.
+    #[track_caller]
+    #[must_use]
+    pub fn freeze_daemon(&self) -> FrozenDaemon {
+        let daemon = self.daemon.lock().unwrap_or_else(PoisonError::into_inner);
+        let pid = Pid::from_raw(daemon.id().cast_signed());
+        if let Err(error) = kill(pid, Signal::SIGSTOP) {
+            panic!("cannot stop dockerd for a while: {error}");
+        }
+        FrozenDaemon { pid }
+    }
+
     fn wait_until_ready(&self) {
         let end = Instant::now() + DEADLINE;
         loop {
@@ -250,6 +269,17 @@ impl Drop for HiddenFiles {
         if let Err(error) = fs::rename(&self.there, &self.here) {
             eprintln!("cannot put back {}: {error}", self.here.display());
         }
+    }
+}
+
+/// A daemon that gives no answer, while this is kept.
+pub struct FrozenDaemon {
+    pid: Pid,
+}
+
+impl Drop for FrozenDaemon {
+    fn drop(&mut self) {
+        let _ = kill(self.pid, Signal::SIGCONT);
     }
 }
 
