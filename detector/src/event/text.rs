@@ -40,33 +40,31 @@ impl Path {
     }
 }
 
-/// Appends the components, root first, each after a `/`; the answer is how many there are. All bytes are turned around
-/// at once, then those of each name: an event has a hundred short names, and each would be a call to copy it.
+/// Appends the components, root first, each after a `/`; the answer is how many there are. A name and its NUL take as much
+/// room as a slash and the name, so each has its place, counted from the end, and all bytes are touched once.
 fn turned_around(components: &[u8], path: &mut Vec<u8>) -> usize {
+    let whole = components.last().is_none_or(|byte| *byte == 0);
+    let length = components.len() + usize::from(!whole);
     let start = path.len();
-    if components.last().is_some_and(|byte| *byte != 0) {
-        path.push(b'/');
-    }
-    path.extend(components.iter().rev());
-    let (mut names, mut kept) = (0, start);
-    let mut next = start;
-    while next < path.len() {
-        // Here is the slash of a name, or the NUL that becomes one.
-        let name = next + 1;
-        let length = path[name..].iter().position(|byte| *byte == 0).unwrap_or(path.len() - name);
-        next = name + length;
+    path.resize(start + length, b'/');
+    let (mut names, mut empty) = (0, 0);
+    let (mut end, mut rest) = (path.len(), components);
+    while !rest.is_empty() {
+        let length = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
         if length == 0 {
-            continue;
+            empty += 1;
+        } else {
+            // By hand: an event has a hundred short names, and each would be a call to copy it.
+            for (to, from) in path[end - length..end].iter_mut().zip(&rest[..length]) {
+                *to = *from;
+            }
+            end -= length + 1;
+            names += 1;
         }
-        path[name..next].reverse();
-        path[name - 1] = b'/';
-        if kept != name - 1 {
-            path.copy_within(name - 1..next, kept);
-        }
-        kept += 1 + length;
-        names += 1;
+        rest = rest.get(length + 1..).unwrap_or_default();
     }
-    path.truncate(kept);
+    // Places of names that are empty are left over in front.
+    path.drain(start..start + empty);
     names
 }
 

@@ -31,7 +31,7 @@ impl Default for JsonOptions {
 /// The line, without its newline.
 #[must_use]
 pub fn json(alert: &Alert, hostname: &str, options: &JsonOptions, format: TimeFormat) -> String {
-    let mut line = Object::new(1024);
+    let mut line = Object::new(2048);
     line.key("hostname").string(hostname);
     if options.message {
         line.key("message").string(&message(alert));
@@ -40,12 +40,11 @@ pub fn json(alert: &Alert, hostname: &str, options: &JsonOptions, format: TimeFo
         line.key("output").string(&text(alert, format));
     }
     if options.output_fields {
-        line.key("output_fields");
-        let mut fields = Object::new(768);
+        line.key("output_fields").open();
         for (name, value) in alert.rule.fields.iter().zip(&alert.values) {
-            fields.key(name).value(value.as_ref());
+            line.key(name).value(value.as_ref());
         }
-        line.raw(&fields.end());
+        line.close();
     }
     line.key("priority").string(alert.rule.priority.name());
     line.key("rule").string(&alert.rule.name);
@@ -63,18 +62,39 @@ pub fn internal_json(alert: &InternalAlert, hostname: &str) -> String {
     let mut line = Object::new(512);
     line.key("hostname").string(hostname);
     line.key("output").string(&alert.output);
-    line.key("output_fields");
-    let mut fields = Object::new(256);
+    line.key("output_fields").open();
     for (name, value) in &alert.fields {
-        fields.key(name).raw(&value.to_string());
+        line.key(name).raw(&value.to_string());
     }
-    line.raw(&fields.end());
+    line.close();
     line.key("priority").string(alert.priority.name());
     line.key("rule").string(alert.rule);
     line.key("source").string("internal");
     line.key("time").string(&time::rfc3339(alert.time_ns));
     line.end()
 }
+
+/// Stands in [`ESCAPES`] for itself.
+const PLAIN: u8 = 0;
+/// Is escaped by its number.
+const NUMBERED: u8 = b'u';
+/// What follows the backslash, for each byte: a table, as most of the work for an alert is to look at its text.
+const ESCAPES: [u8; 256] = {
+    let mut table = [PLAIN; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        table[control] = NUMBERED;
+        control += 1;
+    }
+    table[0x08] = b'b';
+    table[0x09] = b't';
+    table[0x0a] = b'n';
+    table[0x0c] = b'f';
+    table[0x0d] = b'r';
+    table[b'"' as usize] = b'"';
+    table[b'\\' as usize] = b'\\';
+    table
+};
 
 /// A JSON object that grows; the caller adds keys in their order.
 struct Object {
@@ -88,8 +108,18 @@ impl Object {
         Self { text }
     }
 
+    /// Begins an object as the value of the key before.
+    fn open(&mut self) {
+        self.text.push('{');
+    }
+
+    fn close(&mut self) {
+        self.text.push('}');
+    }
+
     fn key(&mut self, key: &str) -> &mut Self {
-        if self.text.len() > 1 {
+        // A key is the first one right behind its brace; elsewhere there is a value, which never ends in an open one.
+        if !self.text.ends_with('{') {
             self.text.push(',');
         }
         self.string(key);
@@ -104,26 +134,20 @@ impl Object {
     /// Escapes exactly what JSON demands.
     fn string(&mut self, text: &str) {
         self.text.push('"');
-        let mut plain = 0;
-        for (at, byte) in text.bytes().enumerate() {
-            let escape = match byte {
-                b'"' => "\\\"",
-                b'\\' => "\\\\",
-                0x08 => "\\b",
-                0x09 => "\\t",
-                0x0a => "\\n",
-                0x0c => "\\f",
-                0x0d => "\\r",
-                0..=0x1f => "",
-                _ => continue,
-            };
+        let (bytes, mut plain) = (text.as_bytes(), 0);
+        for (at, byte) in bytes.iter().enumerate() {
+            let escape = ESCAPES[usize::from(*byte)];
+            if escape == PLAIN {
+                continue;
+            }
             self.text.push_str(&text[plain..at]);
             plain = at + 1;
-            if escape.is_empty() {
+            if escape == NUMBERED {
                 // Writing to a String cannot fail.
                 let _ = write!(self.text, "\\u{byte:04x}");
             } else {
-                self.text.push_str(escape);
+                self.text.push('\\');
+                self.text.push(char::from(escape));
             }
         }
         self.text.push_str(&text[plain..]);
@@ -161,7 +185,7 @@ impl Object {
     }
 
     fn end(mut self) -> String {
-        self.text.push('}');
+        self.close();
         self.text
     }
 }

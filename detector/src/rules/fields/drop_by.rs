@@ -86,9 +86,13 @@ fn via(event: &ExecEvent) -> Option<&'static str> {
 
 /// `dpkg`, `dpkg-deb`, `pip3`, `pip3.11`, `npm install`: the name, and then no further letter.
 fn tool(name: &[u8]) -> Option<&'static str> {
+    let first = name.first()?;
     let is = |begin: &str| {
-        name.strip_prefix(begin.as_bytes())
-            .is_some_and(|rest| rest.first().is_none_or(|byte| !byte.is_ascii_alphabetic()))
+        // Nearly all differ in this byte, and comparing the rest is a call.
+        begin.as_bytes().first() == Some(first)
+            && name
+                .strip_prefix(begin.as_bytes())
+                .is_some_and(|rest| rest.first().is_none_or(|byte| !byte.is_ascii_alphabetic()))
     };
     TOOLS.iter().find(|(begin, _)| is(begin)).map(|(_, tool)| *tool)
 }
