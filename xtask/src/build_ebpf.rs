@@ -65,9 +65,10 @@ fn attempt(workspace: &Workspace, way: Way, linkers: &mut Linkers<'_>) -> Result
         linker = other.map_err(Failure::way)?;
         built = compile::compile(workspace, &compiler, &linker);
     }
-    let sections = object_file::programs(&built?).map_err(Failure::way)?;
+    let stripped = object_file::without_debug_info(&built?).map_err(Failure::way)?;
+    let sections = object_file::programs(&stripped).map_err(Failure::way)?;
     let object = workspace.ebpf_object();
-    let fresh = workspace::copy_if_changed(&compile::output(workspace), &object).map_err(Failure::way)?;
+    let fresh = workspace::write_if_changed(&stripped, &object).map_err(Failure::way)?;
     Ok(format!(
         "way {way}: {compiler}; {linker}\n  {}{}: {}",
         workspace.short(&object),

@@ -75,10 +75,19 @@ fn metadata(folder: &Path) -> Result<Value> {
     serde_json::from_str(&answer).context("cannot read the answer of `cargo metadata`")
 }
 
-/// Copies `from` to `to` unless `to` already holds the same bytes: a build that changed nothing keeps the time
-/// stamp, and cargo rebuilds nothing. Returns whether it copied.
+/// Copies `from` to `to`, with its rights, as [`write_if_changed`] writes.
 pub(crate) fn copy_if_changed(from: &Path, to: &Path) -> Result<bool> {
     let bytes = std::fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
+    renew(&bytes, to, |beside| std::fs::copy(from, beside).map(drop))
+}
+
+/// Writes the bytes to `to` unless it holds the same already: a build that changed nothing keeps the time stamp, and cargo
+/// rebuilds nothing. Returns whether it wrote.
+pub(crate) fn write_if_changed(bytes: &[u8], to: &Path) -> Result<bool> {
+    renew(bytes, to, |beside| std::fs::write(beside, bytes))
+}
+
+fn renew(bytes: &[u8], to: &Path, write: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<bool> {
     if std::fs::read(to).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }
@@ -87,8 +96,8 @@ pub(crate) fn copy_if_changed(from: &Path, to: &Path) -> Result<bool> {
     }
     // Write beside it and rename: an agent that runs from this path right now is not disturbed, and nobody sees half.
     let beside = to.with_extension("new");
-    std::fs::copy(from, &beside)
-        .and_then(|_| std::fs::rename(&beside, to))
+    write(&beside)
+        .and_then(|()| std::fs::rename(&beside, to))
         .with_context(|| format!("cannot write {}", to.display()))?;
     Ok(true)
 }

@@ -1,6 +1,10 @@
 //! Looks into the object that came out: a linker can succeed and leave nothing that a kernel would load.
 use anyhow::{Context as _, Result, bail};
-use object::{Architecture, Object as _, ObjectSection as _, SectionKind};
+use object::{
+    Architecture, Object as _, ObjectSection as _, SectionKind,
+    build::elf::{Builder, SectionData},
+    elf,
+};
 
 /// The names of the program sections of an eBPF object; an error when there is none, or no BTF.
 pub(super) fn programs(bytes: &[u8]) -> Result<Vec<String>> {
@@ -21,6 +25,28 @@ pub(super) fn programs(bytes: &[u8]) -> Result<Vec<String>> {
         bail!("the object has no BTF: the linker ignored --btf");
     }
     Ok(programs)
+}
+
+/// The object without DWARF, which the linker has made BTF of and nothing reads after that: two thirds of its bytes, which
+/// every agent would carry and look through at each start.
+pub(super) fn without_debug_info(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut builder = Builder::read(bytes).context("cannot read the object's sections")?;
+    for section in &mut builder.sections {
+        let name: &[u8] = &section.name;
+        section.delete = name.starts_with(b".debug_") || name.starts_with(b".rel.debug_");
+    }
+    builder.delete_orphans();
+    // LLVM keeps the names of sections with those of symbols; the writer keeps them apart.
+    if !builder.sections.iter().any(|section| matches!(section.data, SectionData::SectionString)) {
+        let names = builder.sections.add();
+        names.name = b".shstrtab"[..].into();
+        names.sh_type = elf::SHT_STRTAB;
+        names.sh_addralign = 1;
+        names.data = SectionData::SectionString;
+    }
+    let mut stripped = Vec::with_capacity(bytes.len() / 3);
+    builder.write(&mut stripped).context("cannot write the object without its debug info")?;
+    Ok(stripped)
 }
 
 #[cfg(test)]
