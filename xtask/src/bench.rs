@@ -21,6 +21,8 @@ pub(crate) struct Options {
     seconds: u64,
 }
 
+/// A folder of Falco's rule files, which are no part of the project: figures with them are taken where it is given.
+const FALCO_RULES: &str = "DETECTOR_FALCO_RULES";
 /// Seconds for each figure of a smoke run.
 const QUICK_SECONDS: u64 = 3;
 
@@ -58,7 +60,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     // The container images take the first static busybox on PATH.
     let path = std::env::var("PATH").unwrap_or_default();
     let path = busybox.parent().map_or(path.clone(), |folder| format!("{}:{path}", folder.display()));
-    let keep = [("DETECTOR_TEST_HELPERS", text(&programs)?), ("PATH", path)];
+    let rules = workspace.root().join("detector/rules");
+    let mut keep = vec![
+        ("DETECTOR_TEST_HELPERS", text(&programs)?),
+        ("DETECTOR_OWN_RULES", text(&rules)?),
+        ("PATH", path),
+    ];
+    keep.extend(std::env::var(FALCO_RULES).ok().map(|folder| (FALCO_RULES, folder)));
     let keep: Vec<_> = keep.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let mut bench = privilege::as_root("measuring", &text(&programs.join("bench"))?, &keep)?;
     let seconds = if options.quick { QUICK_SECONDS } else { options.seconds };

@@ -13,6 +13,7 @@ mod interrupt;
 mod machine;
 mod no_op;
 mod results;
+mod rule_sets;
 mod spawner;
 mod stage;
 mod statistics;

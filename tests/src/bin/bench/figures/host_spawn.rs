@@ -3,6 +3,7 @@
 
 use crate::Outcome;
 use crate::results::{Report, Row};
+use crate::rule_sets;
 use crate::spawner::Job;
 use crate::stage::Stage;
 use crate::statistics::Series;
@@ -10,28 +11,29 @@ use detector_tests::bpf::attach_empty_program;
 
 /// Spawns per variant and round: long enough to be warm, short enough for many rounds.
 const SPAWNS: u64 = 250;
-const VARIANTS: [&str; 4] =
-    ["agent off", "agent off, once more", "empty BPF program", "agent on, default rule"];
+/// What is measured beside the agent with each set of rules.
+const WITHOUT: [&str; 3] = ["agent off", "agent off, once more", "empty BPF program"];
 
 pub(crate) fn take(stage: &Stage) -> Outcome<Report> {
+    let (sets, mut notes) = rule_sets::all()?;
     let job = Job::quiet(stage.no_op(), SPAWNS, stage.cpu()).alone();
     let spawn = || -> Outcome<Vec<f64>> {
         Ok(Stage::on_host(&job)?.into_iter().map(|nanoseconds| nanoseconds / 1000.0).collect())
     };
-    let mut series = VARIANTS.map(|_| Series::default());
-    stage.rounds(1.0, |round| {
-        let mut order = [0, 1, 2, 3];
+    let mut order: Vec<usize> = (0..WITHOUT.len() + sets.len()).collect();
+    let mut series: Vec<Series> = order.iter().map(|_| Series::default()).collect();
+    stage.rounds(1.0, |_| {
         // Each variant takes each place equally often.
-        order.rotate_left(round as usize % 4);
-        for variant in order {
-            series[variant].push(match variant {
+        order.rotate_left(1);
+        for variant in &order {
+            series[*variant].push(match variant {
                 0 | 1 => spawn()?,
                 2 => {
                     let _empty = attach_empty_program()?;
                     spawn()?
                 }
-                _ => {
-                    let mut agent = stage.start_agent()?;
+                with => {
+                    let mut agent = stage.start_agent_with(&sets[with - WITHOUT.len()].arguments())?;
                     let lasted = spawn()?;
                     agent.stop()?;
                     lasted
@@ -40,11 +42,14 @@ pub(crate) fn take(stage: &Stage) -> Outcome<Report> {
         }
         Ok(())
     })?;
-    let row = |index: usize| {
-        Row::of(VARIANTS[index], "us", &series[index]).against(VARIANTS[0], &series[index], &series[0])
+    let row = |index: usize, name: &str| {
+        Row::of(name, "us", &series[index]).against(WITHOUT[0], &series[index], &series[0])
     };
-    let control = row(1);
-    let rows =
-        vec![Row::of(VARIANTS[0], "us", &series[0]), control.clone(), row(2), row(3).ratio_is_one(&control)];
-    Ok(Report { rows, notes: vec![format!("{} rounds of {SPAWNS} spawns each", series[0].rounds())] })
+    let control = row(1, WITHOUT[1]);
+    let mut rows = vec![Row::of(WITHOUT[0], "us", &series[0]), control.clone(), row(2, WITHOUT[2])];
+    rows.extend(sets.iter().enumerate().map(|(index, set)| {
+        row(WITHOUT.len() + index, &format!("agent on, {}", set.name)).ratio_is_one(&control)
+    }));
+    notes.push(format!("{} rounds of {SPAWNS} spawns each", series[0].rounds()));
+    Ok(Report { rows, notes })
 }
