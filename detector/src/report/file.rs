@@ -7,13 +7,14 @@ use super::{
 use crate::incident::{Fact, Facts, Provenance, Sentence, Subject, time_words};
 
 /// Rows of fields that not every alert has.
-const OPTIONAL: [(&str, &str); 7] = [
+const OPTIONAL: [(&str, &str); 8] = [
     ("Found below", "drop.mount"),
     ("Volume", "drop.volume"),
     ("Sure of the origin", "drop.confidence"),
     ("Newer than the start", "drop.newer_than_container"),
     ("Entropy", "drop.entropy"),
     ("Looked at", "drop.examined"),
+    ("Copy of it", "drop.sample"),
     ("Package manager", "drop.via"),
 ];
 
