@@ -80,14 +80,13 @@ impl Docker {
     #[must_use]
     pub fn run_folder(&self) -> PathBuf {
         let folder = self.folder.path().join("agent-run");
-        // For a second agent it is there.
-        if folder.join("docker.sock").is_symlink() {
-            return folder;
-        }
         let made = fs::create_dir_all(&folder);
         let made = made.and_then(|()| symlink(self.folder.path().join("s"), folder.join("docker.sock")));
-        if let Err(error) = made {
-            panic!("cannot make {}: {error}", folder.display());
+        match made {
+            Ok(()) => {}
+            // For a second agent it is there, or another case has made it meanwhile.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => panic!("cannot make {}: {error}", folder.display()),
         }
         folder
     }

@@ -102,8 +102,7 @@ fn with_root_the_main_hook_is_armed_and_the_facts_are_the_kernels() {
     assert!(said.text("kernel_release").contains(release.trim()), "{}", said.text("kernel_release"));
 
     assert_eq!(said.features["exec"]["hook"], "raw tracepoint");
-    assert_eq!(said.features["script"]["reason"], "not built in yet");
-    for name in ["exec_map", "dropper"] {
+    for name in ["script", "exec_map", "dropper"] {
         let (lsm, fentry) = (said.status("bpf_lsm") == "ok", said.status("fentry") == "ok");
         let hook = &said.features[name]["hook"];
         let expected = if lsm {
