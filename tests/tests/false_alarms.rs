@@ -47,9 +47,17 @@ fn rules(tuning: &str) -> TempDir {
     folder
 }
 
+/// Which rule speaks shall depend on what the file is, and not on how busy this computer is with importing images: half a
+/// second may be too short to hold a file against its image then.
+const PATIENT: &str = "metadata.wait=20s";
+
+fn arguments(rules: &TempDir) -> [&OsStr; 4] {
+    [OsStr::new("-r"), rules.path().as_os_str(), OsStr::new("-o"), OsStr::new(PATIENT)]
+}
+
 /// An agent that knows the containers of this Docker.
 fn agent(docker: &Docker, rules: &TempDir) -> Agent {
-    Agent::start_with_run_with(&docker.run_folder(), &[OsStr::new("-r"), rules.path().as_os_str()])
+    Agent::start_with_run_with(&docker.run_folder(), &arguments(rules))
 }
 
 /// Stops the agent; the rules that spoke about this name, with their priorities.
@@ -77,11 +85,13 @@ fn an_entry_point_that_gives_the_images_files_other_owners_and_modes() {
     let Some(docker) = Docker::for_case(CASE) else { return };
     let (rules, name) = (rules(""), marker("entry"));
     let agent = agent(&docker, &rules);
-    let script = format!(
-        "chown 1000:1000 {TOOL}; {TOOL} {name}; chmod 700 {TOOL}; {TOOL} {name}; touch {TOOL}; {TOOL} {name}; exit 0"
-    );
-    let _ = docker.start_container(&["/bin/sh", "-c", &script]).output();
-    let _ = agent.expect_exactly(3, &name);
+    let container = waiting(&docker, detector_tests::docker::IMAGE);
+    // One after the other: a file that is changed again while it is looked at cannot be held against the image.
+    for (before, change) in ["chown 1000:1000", "chmod 700", "touch"].iter().enumerate() {
+        let script = format!("{change} {TOOL}; {TOOL} {name}; exit 0");
+        let _ = container.exec(&["/bin/sh", "-c", &script]).ok();
+        let _ = agent.expect_exactly(before + 1, &name);
+    }
     assert_eq!(spoke(&agent, &name), set(&[IDENTICAL]));
 }
 
@@ -91,9 +101,11 @@ fn a_root_that_was_given_to_the_users_of_a_user_namespace() {
     const CASE: &str = "a_root_that_was_given_to_the_users_of_a_user_namespace";
     let Some(runc) = Runc::for_case(CASE) else { return };
     let (rules, name) = (rules(""), marker("userns"));
-    let agent = Agent::start_with(&[OsStr::new("-r"), rules.path().as_os_str()]);
-    let script =
-        format!("{TOOL} {name} one; /bin/probe {name} two; cp /bin/probe /tmp/{name}; /tmp/{name}; exit 0");
+    let agent = Agent::start_with(&arguments(&rules));
+    // It stays for a while: what is gone cannot be held against its image.
+    let script = format!(
+        "{TOOL} {name} one; /bin/probe {name} two; cp /bin/probe /tmp/{name}; /tmp/{name}; /bin/sleep 15; exit 0"
+    );
     let _ = runc.run_chowned(&name, &script).ok();
     let alert = agent.expect_alert("the real drop", |alert| alert.text("proc.exepath").ends_with(&name));
     assert_eq!(alert.part_text("rule"), STOCK.0, "{alert}");
