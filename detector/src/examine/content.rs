@@ -15,6 +15,8 @@ use crate::event::{Content, Finding, Gap};
 pub(super) const BOUND: u64 = 256 << 20;
 /// Bytes of a piece.
 const PIECE: usize = 64 * 1024;
+/// How often a file is read whose inode changes under the reading.
+const PASSES: usize = 3;
 
 /// Which file it is, and whether it was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,22 +40,39 @@ impl Stamp {
     }
 }
 
-/// Reads a regular file. What is changed meanwhile is not what was executed.
+/// Reads a regular file. What is written meanwhile is not what was executed.
 pub(super) fn read(file: &mut File) -> Finding<Content> {
-    let before = file.metadata().map_err(|_| Gap::Unreadable)?;
+    read_while(file, |_| {})
+}
+
+/// `meanwhile` is what others do to the file while it is read.
+fn read_while(file: &mut File, mut meanwhile: impl FnMut(&File)) -> Finding<Content> {
+    let mut before = file.metadata().map_err(|_| Gap::Unreadable)?;
     if !before.is_file() {
         return Err(Gap::NotRegular);
     }
     if before.len() > BOUND {
         return Err(Gap::TooLarge);
     }
-    let (sha256, size, entropy) = digest(file).map_err(|_| Gap::Unreadable)?;
-    let elf = elf::facts(file);
-    let after = file.metadata().map_err(|_| Gap::Unreadable)?;
-    if Stamp::of(&before) != Stamp::of(&after) || size != before.len() {
-        return Err(Gap::Replaced);
+    let mut found_before: Option<String> = None;
+    for _ in 0..PASSES {
+        let (sha256, size, entropy) = digest(file).map_err(|_| Gap::Unreadable)?;
+        let elf = elf::facts(file);
+        meanwhile(file);
+        let after = file.metadata().map_err(|_| Gap::Unreadable)?;
+        let (old, new) = (Stamp::of(&before), Stamp::of(&after));
+        let agrees = found_before.as_ref().is_none_or(|found| *found == sha256);
+        if size != old.size || (old.size, old.modified) != (new.size, new.modified) || !agrees {
+            return Err(Gap::Replaced);
+        }
+        if old == new {
+            return Ok(Content { sha256, size, entropy, elf });
+        }
+        // It was removed, which is what drops do to themselves, or given another mode. But who can write it can set back the
+        // time of the writing, so that alone is no proof: it has to hold the same once more.
+        (found_before, before) = (Some(sha256), after);
     }
-    Ok(Content { sha256, size, entropy, elf })
+    Err(Gap::Replaced)
 }
 
 fn digest(file: &mut File) -> io::Result<(String, u64, f64)> {
@@ -99,9 +118,13 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, io::Write};
+    use std::{
+        fs::{File, Permissions},
+        io::{Seek, Write},
+        os::unix::fs::{MetadataExt, PermissionsExt},
+    };
 
-    use super::{BOUND, read};
+    use super::{BOUND, read, read_while};
     use crate::event::Gap;
 
     fn file(bytes: &[u8]) -> File {
@@ -126,6 +149,46 @@ mod tests {
         assert!((of(b"abababab") - 1.0).abs() < 1e-9);
         let all: Vec<u8> = (0..=255).cycle().take(256 * 300).collect();
         assert!((of(&all) - 8.0).abs() < 1e-9);
+    }
+
+    /// Gives it a mode, until the kernel's clock has gone on and the time of the change with it.
+    fn change(file: &File, mode: u32) {
+        let changed = || {
+            let data = file.metadata().unwrap();
+            (data.ctime(), data.ctime_nsec())
+        };
+        let before = changed();
+        while changed() == before {
+            file.set_permissions(Permissions::from_mode(mode)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_removed_or_given_a_mode_while_it_is_read_is_read_all_the_same() {
+        let mut modes = [0o700, 0o755].into_iter();
+        let content = read_while(&mut file(b"abc"), |file| {
+            if let Some(mode) = modes.next() {
+                change(file, mode);
+            }
+        });
+        assert_eq!(content.unwrap().size, 3);
+        assert_eq!(modes.next(), None, "it was read again");
+    }
+
+    #[test]
+    fn a_file_that_is_written_while_it_is_read_is_another() {
+        let longer = read_while(&mut file(b"abc"), |mut file| file.write_all(b"d").unwrap());
+        assert_eq!(longer, Err(Gap::Replaced));
+        // The time of the writing was set back.
+        let mut forged = file(b"abc");
+        let written = forged.metadata().unwrap().modified().unwrap();
+        let forge = |mut file: &File| {
+            file.rewind().unwrap();
+            file.write_all(b"xyz").unwrap();
+            file.set_modified(written).unwrap();
+            change(file, 0o700);
+        };
+        assert_eq!(read_while(&mut forged, forge), Err(Gap::Replaced));
     }
 
     #[test]
