@@ -171,21 +171,39 @@ fn package(folder: &Path, name: &str) -> PathBuf {
     package
 }
 
-#[test]
-fn dpkg_installs_a_package() {
-    const CASE: &str = "dpkg_installs_a_package";
-    if !engine::is_here(CASE, &[("dpkg-deb", "dpkg")]) {
+/// A folder that apt takes for a repository with this one package, and where it is in the container.
+fn repository(folder: &Path, package: &Path, name: &str) -> (PathBuf, String) {
+    let (here, there) = (folder.join(format!("{name}-repository")), format!("/{name}-repository"));
+    fs::create_dir(&here).expect("a folder");
+    fs::copy(package, here.join("x.deb")).expect("the package");
+    let ask = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).arg(package);
+        process::run(command).ok()
+    };
+    let (described, hash) = (ask("dpkg-deb", &["--field"]), ask("sha256sum", &[]));
+    let hash = hash.split(' ').next().unwrap_or_default();
+    let size = fs::metadata(package).expect("the package").len();
+    let index = format!("{described}Filename: ./x.deb\nSize: {size}\nSHA256: {hash}\n");
+    fs::write(here.join("Packages"), index).expect("its index");
+    fs::write(here.join("sources.list"), format!("deb [trusted=yes] file:{there} ./\n")).expect("its source");
+    (here, there)
+}
+
+/// Has a package of its own installed by `install`, without tuning and with it, and holds what speaks about it, and about the
+/// container, against the table.
+fn hold_installing(case: &str, install: impl Fn(&Container<'_>, &Path, &str)) {
+    if !engine::is_here(case, &[("dpkg-deb", "dpkg")]) {
         return;
     }
-    let Some(docker) = debian(CASE) else { return };
+    let Some(docker) = debian(case) else { return };
     let container = waiting(&docker, DEBIAN);
     let folder = tempfile::tempdir().expect("a temporary folder");
     for (tuning, while_installing) in [("", set(&[SCRIPT, STOCK])), (TUNING, set(&[BY_TOOL]))] {
         let (rules, name) = (rules(tuning), marker("pkg"));
         let package = package(&folder.path().join(&name), &name);
-        container.copy_in(&package, "/tmp/x.deb");
         let agent = agent(&docker, &rules);
-        let _ = container.exec(&["dpkg", "-i", "/tmp/x.deb"]).ok();
+        install(&container, &package, &name);
         let _ = agent.expect_alert("the program of the package", |alert| {
             alert.text("proc.exepath") == format!("/usr/bin/{name}")
         });
@@ -193,7 +211,40 @@ fn dpkg_installs_a_package() {
             assert_eq!(alert.text("drop.via"), "dpkg", "in {alert}");
         }
         assert_eq!(spoke(&agent, &name), while_installing, "with the tuning {tuning:?}");
+        let id = container.short_id().to_owned();
+        let of_container =
+            agent.alerts_where(|alert| alert.part("output_fields")["container.id"] == id.as_str());
+        let about: BTreeSet<String> =
+            of_container.iter().map(|alert| alert.part_text("rule").to_owned()).collect();
+        let expected = while_installing.into_iter().map(|(rule, _)| rule).collect();
+        assert_eq!(about, expected, "of the whole container, with the tuning {tuning:?}");
     }
+}
+
+#[test]
+fn dpkg_installs_a_package() {
+    hold_installing("dpkg_installs_a_package", |container, package, _| {
+        container.copy_in(package, "/tmp/x.deb");
+        let _ = container.exec(&["dpkg", "-i", "/tmp/x.deb"]).ok();
+    });
+}
+
+/// From a repository in a folder: the container has no network.
+#[test]
+fn apt_get_installs_a_package_of_a_repository() {
+    hold_installing("apt_get_installs_a_package_of_a_repository", |container, package, name| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (here, there) = repository(folder.path(), package, name);
+        container.copy_in(&here, &there);
+        let source = format!("Dir::Etc::sourcelist={there}/sources.list");
+        let apt = |words: &[&str]| {
+            let begin = ["/usr/bin/env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
+            let options = ["-o", &source, "-o", "Dir::Etc::sourceparts=-"];
+            let _ = container.exec(&[&begin[..], &options, words].concat()).ok();
+        };
+        apt(&["update"]);
+        apt(&["install", "--yes", name]);
+    });
 }
 
 /// A wheel with a command of Python's and a program of its own, installed into an environment that is made in the container.
