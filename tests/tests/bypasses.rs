@@ -195,6 +195,61 @@ fn files_of_the_image_that_were_only_touched_are_told_from_drops() {
     );
 }
 
+/// 1: whatever user space takes for an interpreter the kernel side must send.
+#[test]
+fn interpreters_by_all_their_names() {
+    if !has_root("interpreters_by_all_their_names") {
+        return;
+    }
+    const NAMES: &str = "ash bash dash java ksh lua5.4 luajit mksh node nodejs perl5.36 php8.2 pypy3 python3.11 rbash \
+                         ruby3.1 sh toybox zsh";
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let agent = agent(folder.path());
+    let container = BareContainer::new();
+    let base = marker("by-name");
+    let mut script = format!("printf ': x\\n' > /tmp/{base}; ");
+    for name in NAMES.split_whitespace() {
+        fs::create_dir_all(container.lower().join("opt")).expect("a folder of the image");
+        program_copy::copy(&container.lower().join("bin/probe"), &container.lower().join("opt").join(name));
+        let before = match name {
+            "java" => "-jar ",
+            "toybox" => "sh ",
+            _ => "",
+        };
+        let _ = write!(script, "/opt/{name} {before}/tmp/{base} > /dev/null; ");
+    }
+    script.push_str("/bin/sleep 2; :");
+    let _ = container.sh(&script).ok();
+    for name in NAMES.split_whitespace() {
+        let path = format!("/opt/{name}");
+        let _ = agent.expect_alert(name, |alert| {
+            alert.part_text("rule") == ARGUMENT && alert.text("proc.exepath") == path && alert.mentions(&base)
+        });
+    }
+    agent.stop();
+}
+
+/// What an earlier life of the container has changed lies in its upper layer from the beginning.
+#[test]
+fn a_file_that_was_copied_up_before_a_restart_is_still_the_images() {
+    if !has_root("a_file_that_was_copied_up_before_a_restart_is_still_the_images") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let agent = agent(folder.path());
+    let (container, name) = (BareContainer::new(), marker("restart"));
+    let _ = container.sh(&format!("chmod 700 {TOOL}; cp /bin/probe /tmp/{name}")).ok();
+    let _ = container.sh(&format!("{TOOL} exit {name}; /tmp/{name} exit; /bin/sleep 2; :")).ok();
+    let rule_about = |path: &str| {
+        let alert =
+            agent.expect_alert(path, |alert| alert.text("proc.exepath") == path && alert.mentions(&name));
+        alert.part_text("rule").to_owned()
+    };
+    assert_eq!(rule_about(TOOL), IDENTICAL);
+    assert_eq!(rule_about(&format!("/tmp/{name}")), STOCK);
+    agent.stop();
+}
+
 /// 15: the handler is what runs, as the interpreter of a script is. The handlers are the kernel's, so this one is of a
 /// name that nothing else has, and is taken away again.
 #[test]

@@ -60,10 +60,11 @@ fn is_of_image(bprm: u64) -> bool {
 
 /// Beginnings of names of programs that run what their arguments say, with the number of bytes that count. The name is
 /// that of the file itself, so a link to an interpreter is one, too.
-const NAMES: [(u64, u32); 16] = [
+const NAMES: [(u64, u32); 18] = [
     name(b"sh\0", 3),
     name(b"ash\0", 4),
     name(b"bash", 4),
+    name(b"rbash", 5),
     name(b"dash", 4),
     name(b"zsh", 3),
     name(b"ksh", 3),
@@ -71,6 +72,7 @@ const NAMES: [(u64, u32); 16] = [
     name(b"busybox", 7),
     name(b"toybox", 6),
     name(b"python", 6),
+    name(b"pypy", 4),
     name(b"perl", 4),
     name(b"ruby", 4),
     name(b"node", 4),

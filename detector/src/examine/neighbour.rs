@@ -18,12 +18,14 @@ pub(super) struct Neighbours {
 
 impl Neighbours {
     /// A process that lives in this mount namespace: the one that was found last, else the one with the lowest number. Then
-    /// every process of the host is asked, which takes some microseconds for each.
+    /// every process of the host is asked, which takes some microseconds for each. One whose root directory is the namespace's
+    /// comes first: whoever has chosen another root sees other files under the same names.
     pub(super) fn of(&self, mount_namespace: u32, proc: &Path) -> Option<u32> {
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let remembered = known().get(&mount_namespace).copied();
         if let Some(pid) = remembered
             && lives_in(pid, mount_namespace, proc)
+            && is_at_top(pid, proc)
         {
             return Some(pid);
         }
@@ -32,7 +34,9 @@ impl Neighbours {
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
             .collect();
         pids.sort_unstable();
-        let found = pids.into_iter().find(|pid| lives_in(*pid, mount_namespace, proc))?;
+        let all: Vec<u32> = pids.into_iter().filter(|pid| lives_in(*pid, mount_namespace, proc)).collect();
+        let at_top = all.iter().find(|pid| is_at_top(**pid, proc));
+        let found = *at_top.or_else(|| all.first())?;
         let mut known = known();
         if known.len() >= REMEMBERED {
             known.clear();
@@ -49,6 +53,11 @@ pub(super) fn lives_in(pid: u32, mount_namespace: u32, proc: &Path) -> bool {
     link.is_ok_and(|link| link.as_os_str() == wanted.as_str())
 }
 
+/// Whether the root directory of a process is that of its mount namespace, as the kernel shows it.
+fn is_at_top(pid: u32, proc: &Path) -> bool {
+    std::fs::read_link(proc.join(pid.to_string()).join("root")).is_ok_and(|root| root == Path::new("/"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::symlink, path::Path};
@@ -56,9 +65,30 @@ mod tests {
     use super::{Neighbours, REMEMBERED};
 
     fn process(proc: &Path, pid: u32, namespace: u32) {
-        let folder = proc.join(pid.to_string()).join("ns");
-        fs::create_dir_all(&folder).unwrap();
-        symlink(format!("mnt:[{namespace}]"), folder.join("mnt")).unwrap();
+        rooted(proc, pid, namespace, "/");
+    }
+
+    fn rooted(proc: &Path, pid: u32, namespace: u32, root: &str) {
+        let folder = proc.join(pid.to_string());
+        fs::create_dir_all(folder.join("ns")).unwrap();
+        symlink(format!("mnt:[{namespace}]"), folder.join("ns/mnt")).unwrap();
+        symlink(root, folder.join("root")).unwrap();
+    }
+
+    /// The path of a script, looked up there, is another file.
+    #[test]
+    fn a_neighbour_with_another_root_is_the_last_choice() {
+        let proc = tempfile::tempdir().unwrap();
+        let proc = proc.path();
+        let neighbours = Neighbours::default();
+        rooted(proc, 30, 77, "/tmp/jail");
+        assert_eq!(neighbours.of(77, proc), Some(30), "all there is");
+        process(proc, 40, 77);
+        assert_eq!(neighbours.of(77, proc), Some(40));
+        fs::remove_file(proc.join("40/root")).unwrap();
+        symlink("/tmp/jail", proc.join("40/root")).unwrap();
+        process(proc, 50, 77);
+        assert_eq!(neighbours.of(77, proc), Some(50), "the remembered one has chosen another root");
     }
 
     #[test]

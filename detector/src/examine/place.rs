@@ -12,7 +12,7 @@ use std::{
 
 use nix::{
     fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2},
-    sys::stat::Mode,
+    sys::stat::{Mode, fstat, major, minor},
 };
 
 use super::{
@@ -21,6 +21,8 @@ use super::{
 };
 use crate::event::{ExecEvent, Finding, Gap};
 
+/// `OVERLAYFS_SUPER_MAGIC`
+const OVERLAY_MAGIC: u64 = 0x794c_7630;
 /// Bytes of `mountinfo` that are read.
 const MOUNTS: u64 = 4 << 20;
 /// Bytes of `fdinfo` that are read.
@@ -35,11 +37,11 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The first process that lives and is in the event's mount namespace.
+    /// The first process that lives and is in the event's mount namespace, with its root directory on the same overlay.
     pub(super) fn of(event: &ExecEvent, proc: &Path, neighbours: &Neighbours) -> Option<Self> {
         let mut own = std::iter::once(event.process.pid).chain(event.ancestors.iter().map(|one| one.pid));
         let namespace = event.namespaces.mnt;
-        let by = |pid| Self::by_process(pid, namespace, proc);
+        let by = |pid| Self::by_process(pid, namespace, proc).filter(|place| place.may_be_root_of(event));
         own.find_map(by).or_else(|| neighbours.of(namespace, proc).and_then(by))
     }
 
@@ -53,6 +55,16 @@ impl Place {
         let mounts = mount_table::parse(&read_some(&folder.join("mountinfo"), MOUNTS)?);
         // The number may be another process's by now; then what was opened may be another root.
         lives_in(pid, namespace, proc).then_some(Self { root, mounts })
+    }
+
+    /// Whether the event's process may have had this root directory. Elsewhere than on overlays directories show other devices
+    /// than their file system has.
+    fn may_be_root_of(&self, event: &ExecEvent) -> bool {
+        let Some((device, OVERLAY_MAGIC)) = event.file.root else { return true };
+        fstat(&self.root).is_ok_and(|data| {
+            (major(data.st_dev), minor(data.st_dev))
+                == (u64::from(device >> 20), u64::from(device & 0xf_ffff))
+        })
     }
 
     /// Opens a file as a process of the container would: links stay inside.
@@ -105,9 +117,9 @@ pub(super) fn path_of(file: &File) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::Path};
+    use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
-    use super::{Neighbours, Place, path_of};
+    use super::{Neighbours, OVERLAY_MAGIC, Place, major, minor, path_of};
     use crate::event::{Gap, example};
 
     fn own_namespace() -> u32 {
@@ -119,6 +131,7 @@ mod tests {
         let mut event = example::exec();
         event.process.pid = std::process::id();
         event.namespaces.mnt = own_namespace();
+        event.file.root = None;
         Place::of(&event, Path::new("/proc"), &Neighbours::default()).unwrap()
     }
 
@@ -135,6 +148,7 @@ mod tests {
         let mut event = example::exec();
         event.process.pid = std::process::id();
         event.namespaces.mnt = 1;
+        event.file.root = None;
         assert!(Place::of(&event, Path::new("/proc"), &Neighbours::default()).is_none());
     }
 
@@ -144,7 +158,30 @@ mod tests {
         event.process.pid = u32::MAX;
         event.ancestors.clear();
         event.namespaces.mnt = own_namespace();
+        event.file.root = None;
         assert!(Place::of(&event, Path::new("/proc"), &Neighbours::default()).is_some());
+    }
+
+    /// A shell that has gone into an overlay of its own by chroot: what lies under the same names there is something else.
+    #[test]
+    fn a_root_on_another_overlay_is_no_way_in() {
+        let mut event = example::exec();
+        event.process.pid = std::process::id();
+        event.namespaces.mnt = own_namespace();
+        let device = fs::metadata("/").unwrap().dev();
+        let own = u32::try_from((major(device) << 20) | minor(device)).unwrap();
+        let found = |event: &crate::event::ExecEvent| {
+            Place::of(event, Path::new("/proc"), &Neighbours::default()).is_some()
+        };
+        for (root, expected) in [
+            (Some((own, OVERLAY_MAGIC)), true),
+            (Some((own + 1, OVERLAY_MAGIC)), false),
+            (Some((own + 1, 0xef53)), true),
+            (None, true),
+        ] {
+            event.file.root = root;
+            assert_eq!(found(&event), expected, "{root:?}");
+        }
     }
 
     #[test]

@@ -83,6 +83,7 @@ fn script(path: &Path, seen: ExecutedFile) -> ExecEvent {
     let mut event = example::exec();
     event.process.pid = std::process::id();
     event.namespaces.mnt = u32::try_from(fs::metadata("/proc/self/ns/mnt").unwrap().ino()).unwrap();
+    event.file.root = None;
     event.kind = ExecKind::Script;
     event.process.filename = Some(path.as_os_str().as_bytes().to_vec());
     event.script_file = Some(Box::new(seen));
