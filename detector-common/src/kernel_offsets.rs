@@ -52,6 +52,8 @@ kernel_offsets! {
     file_f_inode,
     /// `file.f_mode`
     file_f_mode,
+    /// `file.f_flags`
+    file_f_flags,
     /// `file.f_path.mnt`
     file_path_mnt,
     /// `file.f_path.dentry`

@@ -41,6 +41,13 @@ pub const MAPPINGS: u32 = 4096;
 pub const SCRIPTS: u32 = 1024;
 /// Files whose last writer is remembered, where a rule asks for writers; the oldest are forgotten.
 pub const WRITERS: u32 = 8192;
+/// Containers with writers of which is remembered what their cgroups are called, in [`WRITER_HIERARCHIES`] hierarchies each; the
+/// oldest are forgotten.
+pub const WRITER_CONTAINERS: u32 = 1024;
+/// Hierarchies in which a writer's cgroup is looked at.
+pub const WRITER_HIERARCHIES: usize = 2;
+/// Bytes of the name of a writer's cgroup that are remembered, with the NUL: engines' names have up to 86.
+pub const WRITER_CGROUP_BYTES: usize = 96;
 /// Bytes of a writer's arguments that are remembered.
 pub const WRITER_ARGV_BYTES: usize = 128;
 /// Bytes of the name of a writer's program that are remembered, with the NUL.

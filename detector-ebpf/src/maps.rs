@@ -8,7 +8,7 @@ use detector_common::{
     counters::Counter,
     limits::{
         ANCESTOR_EXES, MAPPINGS as MAPPING_COUNT, MARKS as MARK_COUNT, RING_BYTES, SCRIPTS as SCRIPT_COUNT,
-        TAIL_BYTES, WRITERS as WRITER_COUNT,
+        TAIL_BYTES, WRITER_CGROUP_BYTES, WRITER_CONTAINERS, WRITER_HIERARCHIES, WRITERS as WRITER_COUNT,
     },
     record::exec::{ExecRecord, Subject, Writer},
 };
@@ -105,6 +105,11 @@ static SEEN_MAPPINGS: LruHashMap<MappedName, u8> = LruHashMap::with_max_entries(
 #[map]
 static WRITERS: LruHashMap<FileKey, Writer> = LruHashMap::with_max_entries(WRITER_COUNT, 0);
 
+/// What the cgroups of writers' containers are called.
+#[map]
+static HOMES: LruHashMap<Home, CgroupName> =
+    LruHashMap::with_max_entries(WRITER_CONTAINERS * WRITER_HIERARCHIES as u32, 0);
+
 /// See [`crate::hooks::security_bprm_check`]; by the address of the `linux_binprm`.
 #[map]
 static SCRIPTS: LruHashMap<u64, Subject> = LruHashMap::with_max_entries(SCRIPT_COUNT, 0);
@@ -146,6 +151,18 @@ pub(crate) struct FileKey {
     pub(crate) dev: u64,
 }
 
+/// A container in one hierarchy of cgroups: its mount namespace, the start of the first process of its pid namespace.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Home {
+    pub(crate) start: u64,
+    pub(crate) mnt_ns: u32,
+    pub(crate) hierarchy: u32,
+}
+
+/// A name with its NUL.
+pub(crate) type CgroupName = [u8; WRITER_CGROUP_BYTES];
+
 /// `BPF_NOEXIST`
 const ONLY_NEW: u64 = 1;
 
@@ -163,6 +180,18 @@ pub(crate) fn remember_writer(key: &FileKey, writer: &Writer) {
     } else if WRITERS.insert(key, writer, 0).is_err() {
         count(Counter::WriterForgotten);
     }
+}
+
+/// Remembers what a writer's container is called.
+#[inline(always)]
+pub(crate) fn remember_home(home: &Home, name: &CgroupName) {
+    let _ = HOMES.insert(home, name, 0);
+}
+
+/// What a writer's container is called.
+#[inline(always)]
+pub(crate) fn name_of(home: &Home) -> Option<*const CgroupName> {
+    HOMES.get_ptr(home)
 }
 
 /// Puts aside what was found out about a script.

@@ -6,6 +6,7 @@ mod exec;
 mod glimpse;
 mod sections;
 mod stdio;
+mod writer;
 
 pub use error::DecodeError;
 use exec::decode_exec;

@@ -34,6 +34,7 @@ mod user_names;
 mod user_namespace;
 mod watch;
 mod workers;
+mod writer_container;
 
 pub use container_id::{Identifier, identify};
 pub use disk::DiskPlaces;

@@ -198,11 +198,11 @@ fn files_of_the_image_that_were_only_touched_are_told_from_drops() {
 /// 1: whatever user space takes for an interpreter the kernel side must send.
 #[test]
 fn interpreters_by_all_their_names() {
+    const NAMES: &str = "ash bash dash java ksh lua5.4 luajit mksh node nodejs perl5.36 php8.2 pypy3 python3.11 rbash \
+                         ruby3.1 sh toybox zsh";
     if !has_root("interpreters_by_all_their_names") {
         return;
     }
-    const NAMES: &str = "ash bash dash java ksh lua5.4 luajit mksh node nodejs perl5.36 php8.2 pypy3 python3.11 rbash \
-                         ruby3.1 sh toybox zsh";
     let folder = tempfile::tempdir().expect("a temporary folder");
     let agent = agent(folder.path());
     let container = BareContainer::new();

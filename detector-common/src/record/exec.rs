@@ -6,7 +6,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::RecordHeader;
 use crate::limits::{ANCESTOR_EXES, COMM_BYTES};
 
-pub use super::writer::Writer;
+pub use super::writer::{self, Writer};
 
 /// Fixed part of the record; the sections lie behind it.
 #[derive(Clone, Copy, Debug, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -382,7 +382,8 @@ pub enum SectionKind {
     Subject = 25,
     /// Path of a file that was mapped: components, leaf first, each with its NUL.
     SubjectPath = 26,
-    /// A [`Writer`]: who opened the file for writing last. Absent where nobody was seen.
+    /// A [`Writer`]: who opened the file for writing last; then names of its cgroups, each with its NUL. Absent where nobody was
+    /// seen.
     Dropper = 27,
 }
 

@@ -40,7 +40,7 @@ fn controller(scratch: &mut Scratch, kind: SectionKind, set: Address, id: u32) {
     if id == ABSENT {
         return;
     }
-    let cgroup = cgroup_of(set, id).unwrap_or(null());
+    let cgroup = of_controller(set, id).unwrap_or(null());
     if !cgroup.is_null() && cgroup == scratch.work.last_cgroup {
         let section = &mut scratch.record.sections[kind as usize];
         section.status = section_status::SAME_AS;
@@ -50,8 +50,12 @@ fn controller(scratch: &mut Scratch, kind: SectionKind, set: Address, id: u32) {
     walk(scratch, kind, cgroup);
 }
 
+/// The cgroup that a set has for the controller of this number.
 #[inline(always)]
-fn cgroup_of(set: Address, id: u32) -> Result<Address, Fault> {
+pub(crate) fn of_controller(set: Address, id: u32) -> Result<Address, Fault> {
+    if id == ABSENT {
+        return Err(Fault::Absent);
+    }
     let subsys = embedded(set, offset!(css_set_subsys))?;
     let css: Address = read(subsys.wrapping_add(id as usize * 8), 0)?;
     follow(css, offset!(css_cgroup))

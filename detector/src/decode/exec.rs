@@ -11,7 +11,7 @@ use detector_common::{
 };
 use zerocopy::FromBytes;
 
-use super::{DecodeError, sections::Sections};
+use super::{DecodeError, sections::Sections, writer};
 use crate::event::{
     BootClock, Container, Credentials, ExeFlags, ExecEvent, ExecKind, ExecutedFile, Names, Namespaces,
     Origin, Path, Process, Stream, Usage,
@@ -80,7 +80,7 @@ pub(super) fn decode_exec(
     };
     decode_process(process, &mut sections, clock)?;
     sections.ancestors(clock, ancestors)?;
-    *dropper = sections.dropper(clock, ancestors)?;
+    *dropper = writer::decode(&mut sections, clock, ancestors)?;
     *stdio = sections.stdio(stdio.take())?.filter(|_| has(&fixed, known::STDIO));
     sections.cgroups(cgroups)?;
     *completeness = sections.completeness;

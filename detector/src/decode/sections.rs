@@ -8,9 +8,7 @@ use super::{
     DecodeError,
     exec::{padded, refilled},
 };
-use crate::event::{
-    Ancestor, Arguments, BootClock, Cgroup, Cgroups, Completeness, Dropper, Path, Whereabouts,
-};
+use crate::event::{Ancestor, Arguments, BootClock, Cgroup, Cgroups, Completeness, Path};
 
 /// The variable parts of a record.
 pub(super) struct Sections<'a> {
@@ -147,31 +145,6 @@ impl<'a> Sections<'a> {
         Ok(())
     }
 
-    /// Who wrote the file.
-    pub(super) fn dropper(
-        &mut self,
-        clock: BootClock,
-        ancestors: &[Ancestor],
-    ) -> Result<Option<Box<Dropper>>, DecodeError> {
-        let Some((bytes, _)) = self.part(SectionKind::Dropper)? else { return Ok(None) };
-        let Ok((from, _)) = record::Writer::read_from_prefix(bytes) else { return Ok(None) };
-        let used = usize::try_from(from.argv_bytes).unwrap_or(usize::MAX).min(from.argv.len());
-        let arguments =
-            Arguments { area: from.argv[..used].to_vec(), given: 0, truncated: used == from.argv.len() };
-        let is_it = |one: &&Ancestor| one.pid == from.pid && one.start_boot_ns == from.start_boot_ns;
-        let name = padded(Vec::new(), &from.exe_name);
-        let by_name = (!name.is_empty()).then_some(Path { bytes: name, complete: false });
-        Ok(Some(Box::new(Dropper {
-            pid: from.pid,
-            start_boot_ns: from.start_boot_ns,
-            time_ns: clock.time_of(from.boot_ns),
-            comm: padded(Vec::new(), &from.comm),
-            whereabouts: whereabouts(&from, &self.fixed.namespaces),
-            exe: ancestors.iter().find(is_it).and_then(|one| one.exe_path.clone()).or(by_name),
-            cmdline: (used > 0).then(|| arguments.spaced()),
-        })))
-    }
-
     pub(super) fn cgroups(&mut self, Cgroups(cgroups): &mut Cgroups) -> Result<(), DecodeError> {
         const HIERARCHIES: [(SectionKind, &str); 7] = [
             (SectionKind::CgroupUnified, ""),
@@ -196,51 +169,5 @@ impl<'a> Sections<'a> {
         }
         cgroups.truncate(used);
         Ok(())
-    }
-}
-
-/// Where the writer is, as seen from the one who executed. Engines copy files into a container from a mount namespace that is
-/// neither's, but they live among the host's processes; what shares the processes of the container is in it.
-fn whereabouts(writer: &record::Writer, executed: &record::Namespaces) -> Option<Whereabouts> {
-    if writer.mnt_ns == 0 || writer.pid_ns == 0 {
-        return None;
-    }
-    Some(if writer.mnt_ns == executed.mnt {
-        Whereabouts::SameContainer
-    } else if writer.pidns_level == 0 {
-        Whereabouts::Host
-    } else if writer.pid_ns == executed.pid {
-        Whereabouts::SameContainer
-    } else {
-        Whereabouts::OtherContainer
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use detector_common::record::exec::{Namespaces, Writer};
-    use zerocopy::FromZeros as _;
-
-    use super::whereabouts;
-    use crate::event::Whereabouts;
-
-    #[test]
-    fn writers_are_placed_by_their_namespaces() {
-        let executed = Namespaces { mnt: 7, pid: 8, host_mnt: 1, ..Namespaces::new_zeroed() };
-        for ((mnt_ns, pid_ns, pidns_level), expected) in [
-            ((7, 8, 1), Some(Whereabouts::SameContainer)),
-            // Another mount namespace inside of the container.
-            ((9, 8, 1), Some(Whereabouts::SameContainer)),
-            // A process of the host that entered the mounts.
-            ((7, 2, 0), Some(Whereabouts::SameContainer)),
-            ((1, 2, 0), Some(Whereabouts::Host)),
-            // `docker cp`: mounts of its own, processes of the host.
-            ((9, 2, 0), Some(Whereabouts::Host)),
-            ((9, 10, 1), Some(Whereabouts::OtherContainer)),
-            ((0, 8, 1), None),
-        ] {
-            let writer = Writer { mnt_ns, pid_ns, pidns_level, ..Writer::NOBODY };
-            assert_eq!(whereabouts(&writer, &executed), expected, "{mnt_ns} {pid_ns}");
-        }
     }
 }

@@ -5,8 +5,8 @@ use detector_common::{
     record::{
         RecordHeader, RecordKind,
         exec::{
-            Ancestor, ExecRecord, Origin as RecordOrigin, Section, SectionKind, StdioFacts, Subject, known,
-            section_status,
+            Ancestor, ExecRecord, Origin as RecordOrigin, Section, SectionKind, StdioFacts, Subject, Writer,
+            known, section_status,
         },
     },
 };
@@ -61,6 +61,26 @@ fn ancestors(pids: &[u32]) -> Vec<u8> {
         ancestor.as_bytes().to_vec()
     };
     pids.iter().flat_map(one).collect()
+}
+
+#[test]
+fn a_writer_is_followed_by_names_of_its_cgroups() {
+    let mut writer = Writer { pid: 7, boot_ns: 3, start_boot_ns: 2, open_flags: 1, ..Writer::NOBODY };
+    writer.comm[..2].copy_from_slice(b"cp");
+    let decoded = |names: &[u8]| {
+        let bytes = [writer.as_bytes(), names].concat();
+        let record = Record::new().with(SectionKind::Dropper, section_status::COMPLETE, &bytes);
+        *record.decode().unwrap().dropper.unwrap()
+    };
+    let found = decoded(b"docker.service\0cri-containerd-1.scope\0");
+    assert_eq!((found.pid, found.comm.as_slice()), (7, &b"cp"[..]));
+    assert_eq!((found.start_ns, found.time_ns), (1_000_000_002, 1_000_000_003));
+    assert_eq!(found.open_flags.unwrap().text(), "O_WRONLY");
+    assert_eq!(found.cgroups, [b"docker.service".to_vec(), b"cri-containerd-1.scope".to_vec()]);
+    assert_eq!(decoded(b"").cgroups, Vec::<Vec<u8>>::new());
+    assert_eq!(decoded(b"\0cut").cgroups, [b"cut".to_vec()]);
+    let cut = Record::new().with(SectionKind::Dropper, section_status::COMPLETE, &writer.as_bytes()[1..]);
+    assert_eq!(cut.decode().unwrap().dropper, None);
 }
 
 #[test]

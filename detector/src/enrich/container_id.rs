@@ -109,6 +109,13 @@ impl Identifier {
         }
     }
 
+    /// What the container in this mount namespace is called, where that is remembered; `since` as in
+    /// [`pid_namespace_since`].
+    pub(super) fn called(&self, mnt: u32, since: u64) -> Option<ContainerId> {
+        let (id, runtime) = self.remembered.get(&Place::Mounts(mnt, since))?;
+        Some(ContainerId::named(id.clone(), *runtime))
+    }
+
     /// What there is of this event to know its container by.
     fn places(&self, event: &ExecEvent) -> Vec<Place> {
         let since = pid_namespace_since(event);

@@ -38,6 +38,7 @@ use super::{
     user_names::{UserLookup, without_files},
     watch::{Heard, listen},
     workers::{Size, Workers},
+    writer_container,
 };
 use crate::{
     event::{ContainerId, ExecEvent, Gap, Metadata, MetadataState, MissingReason},
@@ -276,6 +277,7 @@ impl Enricher {
         event.examination = examined;
         event.names = released.users.unwrap_or_else(|| without_files(&event));
         event.container.metadata = Metadata::missing(MissingReason::Overflow);
+        writer_container::fill(&mut event, &self.identifier);
         self.count(&event);
         event
     }
@@ -306,6 +308,7 @@ impl Enricher {
             }
             (None, false) => Metadata::missing(MissingReason::Unnamed),
         };
+        writer_container::fill(&mut event, &self.identifier);
         self.count(&event);
         event
     }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Origin, Path};
+use super::{ContainerId, OpenFlags, Origin, Path};
 
 /// Why something about a file is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -152,19 +152,33 @@ impl Whereabouts {
     }
 }
 
-/// Who wrote the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Who wrote the file. The default is somebody of whom nothing is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dropper {
     /// Process id in the initial pid namespace.
     pub pid: u32,
     /// Its start on `CLOCK_BOOTTIME`, nanoseconds.
     pub start_boot_ns: u64,
+    /// The same, nanoseconds since the epoch.
+    pub start_ns: u64,
     /// When it opened the file for writing, nanoseconds since the epoch.
     pub time_ns: u64,
+    /// How it opened the file; `None` = unknown.
+    pub open_flags: Option<OpenFlags>,
     /// comm, at most 15 bytes.
     pub comm: Vec<u8>,
     /// Where it is.
     pub whereabouts: Option<Whereabouts>,
+    /// Its container, `Host` for a process of the host; `None` = unknown.
+    pub container: Option<ContainerId>,
+    /// Its mount namespace; 0 = unknown.
+    pub mnt_ns: u32,
+    /// Depth of its pid namespace.
+    pub pidns_level: u32,
+    /// Start of the first process of that on `CLOCK_BOOTTIME`, nanoseconds; 0 = unknown.
+    pub pidns_start_boot_ns: u64,
+    /// Last parts of the paths of its cgroups, where it was in a container.
+    pub cgroups: Vec<Vec<u8>>,
     /// Path of its executed file; `None` = it was gone.
     pub exe: Option<Path>,
     /// Its arguments joined by blanks; `None` = it was gone.

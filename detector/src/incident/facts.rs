@@ -241,12 +241,14 @@ impl<'a> Facts<'a> {
         Some(with(Fact { value: age, from: [now.from, changed.from].concat() }))
     }
 
-    /// What the kernel looked for a writer of. What was only an argument it does not know: who wrote the interpreter is no
-    /// answer.
+    /// What the kernel looked for a writer of: of a script only where it had it in hand. Who wrote the interpreter is no answer.
     fn told_of_writers(&self) -> Option<Fact<Subject>> {
-        let (subject, kind) = (self.subject(), self.text("drop.kind"));
-        let known = subject.value != Subject::Script || kind.is_some_and(|kind| kind.value == "script");
-        known.then_some(subject)
+        let mut subject = self.subject();
+        if subject.value == Subject::Script {
+            let source = self.text("drop.script.source").filter(|source| source.value == "kernel")?;
+            subject.from = [subject.from, source.from].concat();
+        }
+        Some(subject)
     }
 
     /// When the file was opened for writing for the last time.

@@ -5,10 +5,15 @@ use std::{os::fd::OwnedFd, sync::Arc};
 use aya::maps::{Map, MapData, PerCpuArray};
 use detector_common::counters::Counter;
 
-use super::{KernelError, RecursionMisses, journal::Journal, load};
+use super::{KernelError, RecursionMisses, journal::Journal, load, security_hooks::Sight};
 
 /// Words of a journal's counts: from here on what the kernel kept from the copies of the program.
 const RECURSION: usize = 32;
+/// From here on what it kept from the hooks beside the main one, by the number of the sight.
+const BESIDE: usize = RECURSION + 2;
+
+/// What a journal keeps of counts.
+type Told = [u64; BESIDE + Sight::COUNT];
 
 /// The counts as the kernel side has them, since its maps were made.
 type Sums = [u64; Counter::ALL.len()];
@@ -93,21 +98,48 @@ impl Counters {
         Loss { sums }
     }
 
-    /// All of this has been told: an agent that takes the hooks over says nothing of it. `missed` as the kernel has it.
-    pub(super) fn set_told(&self, missed: Option<RecursionMisses>) {
+    /// All of this has been told: an agent that takes the hooks over says nothing of it. `missed` and `beside` as the kernel has
+    /// them.
+    pub(super) fn set_told(&self, missed: Option<RecursionMisses>, beside: [u64; Sight::COUNT]) {
         let Some(journal) = &self.journal else { return };
-        let mut told = [0; RECURSION + 2];
-        told[..Counter::ALL.len()].copy_from_slice(&self.map.sums());
-        if let Some(missed) = missed {
-            told[RECURSION] = missed.first;
-            told[RECURSION + 1] = missed.second.unwrap_or(0);
-        }
-        journal.set_told(&told);
+        journal.set_told(&told(self.map.sums(), missed, beside));
     }
+}
+
+fn told(sums: Sums, missed: Option<RecursionMisses>, beside: [u64; Sight::COUNT]) -> Told {
+    let mut told = [0; BESIDE + Sight::COUNT];
+    told[..sums.len()].copy_from_slice(&sums);
+    if let Some(missed) = missed {
+        told[RECURSION] = missed.first;
+        told[RECURSION + 1] = missed.second.unwrap_or(0);
+    }
+    told[BESIDE..].copy_from_slice(&beside);
+    told
 }
 
 /// What an earlier agent has told of the same programs.
 pub(super) fn recursion_told(journal: &Journal) -> RecursionMisses {
     let told = journal.told();
     RecursionMisses { first: told[RECURSION], second: Some(told[RECURSION + 1]) }
+}
+
+/// The same of those beside the main one.
+pub(super) fn beside_told(journal: &Journal) -> [u64; Sight::COUNT] {
+    let told = journal.told();
+    std::array::from_fn(|sight| told[BESIDE + sight])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BESIDE, RECURSION, RecursionMisses, Sight, told};
+
+    #[test]
+    fn each_count_has_a_word_of_its_own() {
+        let missed = RecursionMisses { first: 50, second: Some(51) };
+        let words = told([1, 2, 3, 4, 5, 6, 7, 8, 9], Some(missed), [60, 61, 62]);
+        assert_eq!(words[..9], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(words[RECURSION..BESIDE], [50, 51]);
+        assert_eq!(words[BESIDE + Sight::Mappings as usize], 61);
+        assert_eq!(words.iter().filter(|word| **word > 0).count(), 14);
+    }
 }

@@ -19,7 +19,7 @@ use super::{
     Counters, Host, KernelError, RecursionMisses, RingReader,
     bpf_call::{self, ProgramKind},
     btf::Btf,
-    counters::{self, recursion_told},
+    counters::{self, beside_told, recursion_told},
     fact_file::{self, fact},
     handover::{Backlog, Handover},
     live_settings::LiveSettings,
@@ -74,6 +74,7 @@ pub struct Kernel {
     backlog: Backlog,
     /// What an earlier agent has told of these programs.
     recursion_told: RecursionMisses,
+    beside_told: [u64; Sight::COUNT],
 }
 
 struct Attached {
@@ -87,15 +88,8 @@ struct Attached {
 struct Beside {
     sight: Sight,
     attached: Attached,
-    /// Runs that the kernel had kept from it before this agent had it.
+    /// Runs that the kernel had kept from it, of which an earlier agent has told.
     missed_before: u64,
-}
-
-impl Beside {
-    fn new(sight: Sight, attached: Attached) -> Self {
-        let missed_before = missed(&attached.program).unwrap_or(0);
-        Self { sight, attached, missed_before }
-    }
 }
 
 /// Runs that the kernel skipped because the program was already running on that CPU; `None` where it does not tell.
@@ -146,7 +140,7 @@ impl Kernel {
             sizes.push(("MARKS", 1));
         }
         if !has(Sight::Writers) {
-            sizes.push(("WRITERS", 1));
+            sizes.extend([("WRITERS", 1), ("HOMES", 1)]);
         }
         if !has(Sight::Mappings) {
             sizes.push(("SEEN_MAPPINGS", 1));
@@ -183,6 +177,9 @@ impl Kernel {
             recursion_told: handover
                 .as_ref()
                 .map_or_else(RecursionMisses::none, |handover| recursion_told(handover.journal())),
+            beside_told: handover
+                .as_ref()
+                .map_or_else(Default::default, |handover| beside_told(handover.journal())),
             handover,
             backlog: Backlog::default(),
         };
@@ -259,7 +256,8 @@ impl Kernel {
             && let Some((program, link)) = handover.hook(choice.program)?
         {
             let attached = Attached { name: choice.program, program, _link: link };
-            self.beside.push(Beside::new(sight, attached));
+            let missed_before = self.beside_told[sight as usize];
+            self.beside.push(Beside { sight, attached, missed_before });
             return Ok(Outcome { sight, hook: Ok(choice.hook) });
         }
         let tried = self
@@ -280,7 +278,7 @@ impl Kernel {
                     handover.keep_hook(choice.program, &program, &link)?;
                 }
                 let attached = Attached { name: choice.program, program, _link: link };
-                self.beside.push(Beside::new(sight, attached));
+                self.beside.push(Beside { sight, attached, missed_before: 0 });
                 Ok(choice.hook)
             }
             Err(why) => Err(why),
@@ -324,7 +322,11 @@ impl Kernel {
     /// What has been counted so far has been told: an agent that takes the hooks over does not tell it again.
     pub fn set_told(&self, counters: &Counters) {
         if self.handover.is_some() {
-            counters.set_told(self.counted_misses());
+            let mut beside = [0; Sight::COUNT];
+            for hook in &self.beside {
+                beside[hook.sight as usize] = missed(&hook.attached.program).unwrap_or(0);
+            }
+            counters.set_told(self.counted_misses(), beside);
         }
     }
 

@@ -42,7 +42,9 @@ pub enum Sight {
 }
 
 impl Sight {
-    const ALL: [Self; 3] = [Self::Scripts, Self::Mappings, Self::Writers];
+    /// How many there are.
+    pub(super) const COUNT: usize = 3;
+    const ALL: [Self; Self::COUNT] = [Self::Scripts, Self::Mappings, Self::Writers];
 
     const fn is_wanted(self, wanted: Sights) -> bool {
         match self {

@@ -5,7 +5,7 @@ use std::mem;
 use memchr::arch::all::is_equal;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Container, Examination, ExecEvent, Names, ProcessDetails};
+use crate::event::{Container, ContainerId, Examination, ExecEvent, Names, ProcessDetails, Whereabouts};
 
 /// The enriched parts of an event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub(super) struct Context {
     ancestors: Vec<Option<ProcessDetails>>,
     #[serde(default)]
     examination: Option<Box<Examination>>,
+    /// Where the writer of the file is, and in which container; `None` = nobody was seen.
+    #[serde(default)]
+    writer: Option<(Option<Whereabouts>, Option<ContainerId>)>,
 }
 
 impl Context {
@@ -26,6 +29,7 @@ impl Context {
             container: event.container.clone(),
             names: event.names.clone(),
             examination: event.examination.clone(),
+            writer: event.dropper.as_deref().map(|dropper| (dropper.whereabouts, dropper.container.clone())),
             ancestors: event.ancestors.iter().map(|ancestor| ancestor.details.clone()).collect(),
         }
     }
@@ -36,6 +40,10 @@ impl Context {
         mem::swap(&mut self.container, &mut event.container);
         mem::swap(&mut self.names, &mut event.names);
         mem::swap(&mut self.examination, &mut event.examination);
+        if let (Some(writer), Some(dropper)) = (&mut self.writer, event.dropper.as_deref_mut()) {
+            mem::swap(&mut writer.0, &mut dropper.whereabouts);
+            mem::swap(&mut writer.1, &mut dropper.container);
+        }
         for (ancestor, details) in event.ancestors.iter_mut().zip(&mut self.ancestors) {
             mem::swap(&mut ancestor.details, details);
         }
@@ -78,14 +86,20 @@ impl Contexts {
 #[cfg(test)]
 mod tests {
     use super::{Context, Contexts};
-    use crate::event::example;
+    use crate::event::{ContainerId, Dropper, Whereabouts, example};
 
     #[test]
     fn an_event_gets_back_what_was_recorded() {
-        let event = example::exec();
+        let mut event = example::exec();
+        event.dropper = Some(Box::new(Dropper {
+            whereabouts: Some(Whereabouts::OtherContainer),
+            container: Some(ContainerId::Host),
+            ..Dropper::default()
+        }));
         let bytes = Context::of(&event).to_bytes();
         let mut bare = event.clone();
-        Context { ancestors: vec![None; bare.ancestors.len()], ..Context::default() }.exchange(&mut bare);
+        let ancestors = vec![None; bare.ancestors.len()];
+        Context { ancestors, writer: Some((None, None)), ..Context::default() }.exchange(&mut bare);
         assert_ne!(bare, event);
         let nothing = bare.clone();
         let mut contexts = Contexts::default();

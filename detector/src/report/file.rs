@@ -23,14 +23,20 @@ const OF_SCRIPT: [(&str, &str); 2] =
     [("Script's inode", "drop.script.ino"), ("Script found by", "drop.script.source")];
 
 /// The same of who wrote the file.
-const OF_WRITER: [(&str, &str); 6] = [
+const OF_WRITER: [(&str, &str); 8] = [
     ("Written by", "drop.by.comm"),
     ("Writer's program", "drop.by.exe"),
     ("Writer's command line", "drop.by.cmdline"),
     ("Writer's process id", "drop.by.pid"),
     ("Writer ran", "drop.by.where"),
+    ("Writer's container", "drop.by.container.id"),
+    ("Opened with", "drop.by.open_flags"),
     ("Opened before, ms", "drop.by.age_ms"),
 ];
+
+/// Times of it.
+const TIMES_OF_WRITER: [(&str, &str); 2] =
+    [("Writer started", "drop.by.pid.ts"), ("Opened at", "drop.by.time")];
 
 pub(super) fn section(facts: &Facts<'_>) -> Section {
     let subject = facts.subject();
@@ -62,12 +68,12 @@ pub(super) fn section(facts: &Facts<'_>) -> Section {
         rows.push(time(facts, "Data written", "proc.exe_ino.mtime"));
     }
     let of_script: &[_] = if subject.value == Subject::Script { &OF_SCRIPT } else { &[] };
-    let of_writer: &[_] = if facts.dropper().is_some() { &OF_WRITER } else { &[] };
-    for (label, field) in OPTIONAL.iter().chain(of_script).chain(of_writer).copied() {
+    for (label, field) in OPTIONAL.iter().chain(of_script).copied() {
         if facts.alert().fields.value(field).is_some() {
             rows.push(row(facts, label, field));
         }
     }
+    rows.extend(writer(facts));
     for (name, value) in facts.alert().fields.all() {
         if name.starts_with("drop.elf") && !value.is_null() && subject.value != Subject::Script {
             let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -80,6 +86,19 @@ pub(super) fn section(facts: &Facts<'_>) -> Section {
     let mut blocks = vec![Block::Rows { rows }];
     blocks.extend(flags(facts));
     Section::new("file", "File", blocks)
+}
+
+/// Who wrote it.
+fn writer(facts: &Facts<'_>) -> Vec<Row> {
+    let Some(by) = facts.dropper() else { return Vec::new() };
+    let mut rows: Vec<Row> = OF_WRITER
+        .into_iter()
+        .filter(|(_, field)| facts.alert().fields.value(field).is_some())
+        .map(|(label, field)| row(facts, label, field))
+        .collect();
+    let times = TIMES_OF_WRITER.into_iter().filter(|(_, field)| facts.time(field).is_some());
+    rows.extend(times.map(|(label, field)| time(facts, label, field)));
+    rows.into_iter().map(|row| row_of(row.label, row.value.because(&by.from))).collect()
 }
 
 /// The path of what is not the executed file, and the executed file beside it.

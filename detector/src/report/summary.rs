@@ -182,6 +182,9 @@ fn dropper(facts: &Facts<'_>) -> Sentence {
         } else {
             sentence.words(words).because(&place.from)
         };
+        if let Some(id) = facts.text("drop.by.container.id").filter(|_| place.value == "other_container") {
+            sentence = sentence.words(" (").value(&id).words(")");
+        }
     }
     if let Some(age) = facts.signed("drop.by.age_ms").filter(|age| age.value >= 0) {
         let span = age.map(|ms| time_words::span(u64::try_from(ms).unwrap_or(0).saturating_mul(1_000_000)));

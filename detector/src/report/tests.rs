@@ -191,8 +191,15 @@ fn the_summary_reads_like_a_sentence() {
         "It was written by \"bycommmark\" with the command line \"bycmdmark -o\", which ran in: \"wheremark\", which had \
          opened it 7 ms before."
     );
-    let argument = report(&everything_of("interpreter_arg"));
-    assert_eq!(argument.summary[2].text(), "Who wrote the file is unknown: the alert does not tell.");
+    // What was only an argument, or looked up by its name, the kernel did not have in hand: it knows who wrote the interpreter.
+    for (kind, source) in [("interpreter_arg", "path"), ("script", "path")] {
+        let mut by_name = everything_of(kind);
+        by_name["output_fields"]["drop.script.source"] = json!(source);
+        assert_eq!(
+            report(&by_name).summary[2].text(),
+            "Who wrote the file is unknown: the alert does not tell."
+        );
+    }
     let mut alert = everything_of("exec");
     alert["output_fields"]["drop.by.where"] = json!("same_container");
     let summary: Vec<String> = report(&alert).summary.iter().map(Sentence::text).collect();
@@ -206,6 +213,12 @@ fn the_summary_reads_like_a_sentence() {
          opened it 7 ms before."
     );
     assert!(summary[3].contains("\"viamark\""), "{summary:?}");
+    alert["output_fields"]["drop.by.where"] = json!("other_container");
+    assert_eq!(
+        report(&alert).summary[2].text(),
+        "It was written by \"bycommmark\" with the command line \"bycmdmark -o\" in another container \
+         (\"bycontainermark\"), which had opened it 7 ms before."
+    );
 }
 
 /// The interpreter is the image's, and a program that maps a file did not change: what is told of them was stated as

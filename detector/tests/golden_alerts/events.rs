@@ -5,17 +5,21 @@ use std::{collections::BTreeMap, sync::Arc};
 use detector::{
     event::{
         Account, Arguments, Container, ContainerId, ContainerMetadata, Metadata, MetadataState, Mount, Names,
-        Pod, ProcessDetails, Runtime,
+        Pod, ProcessDetails, Runtime, Whereabouts,
     },
     recording::Recorder,
 };
 use detector_common::{
     exe_flags,
-    record::exec::{Origin, SectionKind, StdioFacts, known, section_status},
+    record::exec::{Origin, SectionKind, StdioFacts, Writer, known, section_status, writer},
 };
 use serde_json::json;
+use zerocopy::IntoBytes as _;
 
 use crate::synthetic::{BOOT_NS, CLOCK, CONTAINER, Record, leaf_first};
+
+/// The container that wrote the file.
+const OTHER_CONTAINER: &str = "9c2c1d4e5f60718293a4b5c6d7e8f90112233445566778899aabbccddeeff002";
 
 /// The recording as a file's content.
 pub(crate) fn recording() -> Vec<u8> {
@@ -37,7 +41,8 @@ fn known_drop() -> (Record, Vec<u8>) {
         .with(SectionKind::CgroupCpu, &leaf_first(&["docker", CONTAINER]))
         .with(SectionKind::CgroupMemory, &leaf_first(&["docker", CONTAINER]))
         .with(SectionKind::StdinPath, &leaf_first(&["dev", "pts", "0"]))
-        .with(SectionKind::StdoutPath, b"pipe:[81]\0");
+        .with(SectionKind::StdoutPath, b"pipe:[81]\0")
+        .with(SectionKind::Dropper, &writer());
     let fixed = &mut record.fixed;
     fixed.known |= known::STDIO | known::RSS | known::FD_OPEN;
     fixed.task.envc = 3;
@@ -54,7 +59,32 @@ fn known_drop() -> (Record, Vec<u8>) {
     (usage.major_faults, usage.minor_faults, usage.total_vm_pages) = (1, 25, 1024);
     (usage.rss_file_pages, usage.rss_anon_pages, usage.swap_pages) = (100, 28, 2);
     (usage.fd_open, usage.fd_limit) = (3, 1024);
-    (record, context(&container(Some(facts())), &root(), true))
+    let mut context: serde_json::Value =
+        serde_json::from_slice(&context(&container(Some(facts())), &root(), true)).expect("it is JSON");
+    context["writer"] =
+        json!([Whereabouts::OtherContainer, ContainerId::named(OTHER_CONTAINER, Runtime::Containerd)]);
+    (record, context.to_string().into_bytes())
+}
+
+/// Who wrote the file, with the names of its cgroups.
+fn writer() -> Vec<u8> {
+    let mut writer = Writer {
+        start_boot_ns: BOOT_NS - 3_000_000_000,
+        boot_ns: BOOT_NS - 2_000_000_000,
+        pidns_start_boot_ns: BOOT_NS - 4_000_000_000,
+        pid: 4711,
+        mnt_ns: 7,
+        pid_ns: 8,
+        pidns_level: 1,
+        argv_bytes: 10,
+        // O_WRONLY, O_CREAT, O_TRUNC
+        open_flags: 0o1101 | writer::CREATED,
+        ..Writer::NOBODY
+    };
+    writer.comm[..4].copy_from_slice(b"curl");
+    writer.exe_name[..4].copy_from_slice(b"curl");
+    writer.argv[..10].copy_from_slice(b"curl\0-sO\0x");
+    [writer.as_bytes(), format!("cri-containerd-{OTHER_CONTAINER}.scope\0").as_bytes()].concat()
 }
 
 /// What arguments can be, from a user of the container's own, on a file whose inode number a float cannot hold, and

@@ -58,6 +58,7 @@ pub(super) const TABLE: &[Entry] = &[
     optional("bprm_envc", Offset(&["linux_binprm.envc"])),
     required("file_f_inode", Offset(&["file.f_inode"])),
     optional("file_f_mode", Offset(&["file.f_mode"])),
+    optional("file_f_flags", Offset(&["file.f_flags"])),
     required("file_path_mnt", Offset(&["file.f_path.mnt"])),
     required("file_path_dentry", Offset(&["file.f_path.dentry"])),
     required("dentry_parent", Offset(&["dentry.d_parent"])),

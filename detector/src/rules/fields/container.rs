@@ -89,7 +89,7 @@ pub(super) static FIELDS: &[Entry] = &[
 ];
 
 /// Borrowed where it can be: conditions ask for it in every event.
-fn id(text: Cow<'_, str>) -> Value<'_> {
+pub(super) fn id(text: Cow<'_, str>) -> Value<'_> {
     match text {
         Cow::Borrowed(text) => Value::text(text),
         Cow::Owned(text) => Value::owned(text),

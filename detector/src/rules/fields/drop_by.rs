@@ -1,13 +1,20 @@
 //! `drop.by.*` and `drop.via`: who wrote the file. No value where nobody was seen writing it.
 
-use super::Entry;
-use crate::event::{Ancestor, Dropper, ExecEvent, Value};
+use std::borrow::Cow;
+
+use super::{Entry, ValueType, container};
+use crate::event::{Ancestor, Dropper, ExecEvent, Value, time};
 
 /// The family's entries.
 pub(super) static FIELDS: &[Entry] = &[
     Entry::unsigned("drop.by.pid", "process that wrote the file, as the host counts", |event, _| {
         Some(Value::Unsigned(by(event)?.pid.into()))
     }),
+    Entry::unsigned(
+        "drop.by.pid.ts",
+        "start of the process that wrote the file, nanoseconds since the epoch",
+        |event, _| Some(Value::Unsigned(by(event)?.start_ns)),
+    ),
     Entry::text("drop.by.comm", "name of the process that wrote the file, at most 15 bytes", |event, _| {
         Some(Value::text(&by(event)?.comm))
     }),
@@ -23,6 +30,25 @@ pub(super) static FIELDS: &[Entry] = &[
         "drop.by.where",
         "where the process that wrote the file is: same_container, other_container, host",
         |event, _| Some(Value::text(by(event)?.whereabouts?.name())),
+    ),
+    Entry::text(
+        "drop.by.container.id",
+        "first 12 characters of the id of the container that wrote the file; host for a process of the host",
+        |event, _| by(event)?.container.as_ref()?.short().map(container::id),
+    ),
+    Entry::text(
+        "drop.by.open_flags",
+        "flags of the opening for writing; O_F_CREATED among them: it has made the file",
+        |event, _| Some(Value::owned(by(event)?.open_flags?.text())),
+    ),
+    Entry::new(
+        "drop.by.time",
+        ValueType::Time,
+        "time of the opening for writing, UTC, ISO 8601 with nanoseconds",
+        |event, _| {
+            let ns = by(event)?.time_ns;
+            Some(Value::Time { ns, text: Cow::Owned(time::iso8601(ns)) })
+        },
     ),
     Entry::signed("drop.by.age_ms", "milliseconds from the opening for writing to the exec", |event, _| {
         let (now, then) = (i64::try_from(event.time_ns).ok()?, i64::try_from(by(event)?.time_ns).ok()?);
@@ -101,13 +127,22 @@ fn tool(name: &[u8]) -> Option<&'static str> {
 mod tests {
     use super::tool;
     use crate::{
-        event::{Dropper, Path, Whereabouts, example},
+        event::{ContainerId, Dropper, OpenFlags, Path, Runtime, Whereabouts, example},
         rules::fields::example::{assert_null, null_in, value},
     };
 
     #[test]
     fn nobody_was_seen() {
-        assert_null(&["drop.by.pid", "drop.by.comm", "drop.by.where", "drop.via"]);
+        assert_null(&[
+            "drop.by.pid",
+            "drop.by.pid.ts",
+            "drop.by.comm",
+            "drop.by.where",
+            "drop.by.container.id",
+            "drop.by.open_flags",
+            "drop.by.time",
+            "drop.via",
+        ]);
     }
 
     #[test]
@@ -115,24 +150,35 @@ mod tests {
         let mut event = example::exec();
         event.dropper = Some(Box::new(Dropper {
             pid: 77,
-            start_boot_ns: 1,
+            start_ns: 5,
             time_ns: event.time_ns - 12_000_000,
             comm: b"curl".to_vec(),
-            whereabouts: Some(Whereabouts::SameContainer),
+            whereabouts: Some(Whereabouts::OtherContainer),
+            container: Some(ContainerId::named("3b2c1d4e5f60718293", Runtime::Docker)),
+            open_flags: OpenFlags::new(0o1101, true),
             exe: Some(Path { bytes: b"/usr/bin/curl".to_vec(), complete: true }),
             cmdline: Some(b"curl -o /tmp/dropped http://x".to_vec()),
+            ..Dropper::default()
         }));
         for (name, expected) in [
             ("drop.by.pid", "77"),
             ("drop.by.comm", "curl"),
             ("drop.by.exe", "/usr/bin/curl"),
             ("drop.by.cmdline", "curl -o /tmp/dropped http://x"),
-            ("drop.by.where", "same_container"),
+            ("drop.by.where", "other_container"),
+            ("drop.by.container.id", "3b2c1d4e5f60"),
+            ("drop.by.open_flags", "O_WRONLY|O_CREAT|O_TRUNC|O_F_CREATED"),
+            ("drop.by.time", "2024-10-05T12:03:21.988456789+0000"),
+            ("drop.by.pid.ts", "5"),
             ("drop.by.age_ms", "12"),
         ] {
             assert_eq!(value(&event, name).as_deref(), Some(expected), "{name}");
         }
         assert!(null_in(&event, "drop.via"));
+        event.dropper = Some(Box::default());
+        for unknown in ["drop.by.container.id", "drop.by.open_flags", "drop.by.where"] {
+            assert!(null_in(&event, unknown), "{unknown}");
+        }
     }
 
     #[test]
@@ -141,15 +187,7 @@ mod tests {
         event.ancestors[0].comm = b"dpkg-deb".to_vec();
         event.ancestors[1].comm = b"apt-get".to_vec();
         assert_eq!(value(&event, "drop.via").as_deref(), Some("dpkg"));
-        event.dropper = Some(Box::new(Dropper {
-            pid: 7,
-            start_boot_ns: 1,
-            time_ns: 1,
-            comm: b"npm install".to_vec(),
-            whereabouts: None,
-            exe: None,
-            cmdline: None,
-        }));
+        event.dropper = Some(Box::new(Dropper { comm: b"npm install".to_vec(), ..Dropper::default() }));
         assert_eq!(value(&event, "drop.via").as_deref(), Some("npm"));
     }
 
