@@ -9,6 +9,7 @@ use detector_tests::case::has_root;
 use detector_tests::{agent, process, program_copy};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, setrlimit};
 
 /// Starts the agent after `prepare` has run in its process, and compares what it says with `expected`.
 fn refused(prepare: fn() -> io::Result<()>, expected: &[&str]) {
@@ -59,6 +60,42 @@ fn root_without_capabilities() {
         Ok(())
     };
     refused(drop_capabilities, &["refuses to load eBPF programs", "is root but lacks CAP_BPF"]);
+}
+
+/// Before 5.11 maps count as locked memory. As with the capabilities for eBPF and nothing beyond.
+#[test]
+fn too_little_locked_memory() {
+    const CAP_SYS_RESOURCE: libc::c_int = 24;
+    if !has_root("too_little_locked_memory") {
+        return;
+    }
+    let lower = || {
+        // SAFETY: takes numbers alone.
+        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, CAP_SYS_RESOURCE, 0, 0, 0) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(setrlimit(Resource::RLIMIT_MEMLOCK, 65536, 65536)?)
+    };
+    if kernel_release() < (5, 11) {
+        return refused(
+            lower,
+            &["making the map", "as locked memory", "65536 bytes", "LimitMEMLOCK=infinity"],
+        );
+    }
+    let mut command = Command::new(agent::program());
+    command.args(["-M", "1"]);
+    // SAFETY: as in `refused`.
+    unsafe { command.pre_exec(lower) };
+    let finished = process::run(command);
+    assert_eq!(finished.code(), 0, "nothing of it counts on this kernel: {finished}");
+    assert!(finished.stderr.contains("hooks armed"), "{finished}");
+}
+
+fn kernel_release() -> (u32, u32) {
+    let name = nix::sys::utsname::uname().expect("the kernel's name");
+    let release = name.release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map(|number| number.parse().expect("a number"));
+    (numbers.next().expect("a first number"), numbers.next().expect("a second number"))
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Why the hooks cannot be armed, in words that name the cause and the remedy. A verifier log is never all there is.
 
-use super::{btf::BtfError, offsets::OffsetsError, pins::PinError};
+use super::{btf::BtfError, lacking::Lacking, offsets::OffsetsError, pins::PinError};
 
 /// A start that failed.
 #[derive(Debug, thiserror::Error)]
@@ -12,22 +12,14 @@ pub enum KernelError {
     #[error("the embedded eBPF object is not usable: {0}; build the program anew with `cargo xtask build`")]
     BadObject(String),
     /// Not enough rights.
-    #[error(
-        "the kernel refuses to load eBPF programs: {what} ({errno}); {remedy}",
-        remedy = if *.root {
-            "the process is root but lacks CAP_BPF and CAP_PERFMON (or CAP_SYS_ADMIN on kernels before 5.8): give \
-             them to the container or unit"
-        } else {
-            "run it as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE"
-        }
-    )]
+    #[error("the kernel refuses to load eBPF programs: {what} ({errno}); {lacking}")]
     NotPermitted {
         /// What was tried.
         what: String,
         /// The kernel's answer.
         errno: String,
-        /// Whether the effective uid is 0.
-        root: bool,
+        /// What would help.
+        lacking: Lacking,
     },
     /// The kernel is locked down.
     #[error(

@@ -22,6 +22,7 @@ use super::{
     counters::{self, beside_told, recursion_told},
     fact_file::{self, fact},
     handover::{Backlog, Handover},
+    lacking::Lacking,
     live_settings::LiveSettings,
     object::{LoadedObject, PreemptionSwitch},
     offsets,
@@ -114,6 +115,8 @@ impl Kernel {
         if lockdown_forbids_reads() {
             return Err(KernelError::Lockdown);
         }
+        // Before the first map of all, which with pins is not one of the object's.
+        bpf_call::raise_locked_memory_limit();
         let bytes = host.btf.read()?;
         let btf = Btf::parse(&bytes)?;
         let offsets = offsets::resolve(&btf)?;
@@ -450,7 +453,7 @@ pub(super) fn not_permitted_or_bad(what: &str, error: &io::Error) -> KernelError
         return KernelError::NotPermitted {
             what: what.to_owned(),
             errno: error.to_string(),
-            root: is_root(),
+            lacking: Lacking::now(),
         };
     }
     KernelError::BadObject(format!("{what}: {error}"))
@@ -462,7 +465,7 @@ pub(super) fn map_failed(name: &str, error: &io::Error) -> KernelError {
         return KernelError::NotPermitted {
             what: format!("making the map `{name}`"),
             errno: error.to_string(),
-            root: is_root(),
+            lacking: Lacking::now(),
         };
     }
     KernelError::NoMap { map: name.to_owned(), reason: error.to_string() }
@@ -473,7 +476,7 @@ fn refused(program: &'static str, error: &io::Error, log: &str, host: &Host) -> 
         return KernelError::NotPermitted {
             what: format!("loading the program `{program}`"),
             errno: error.to_string(),
-            root: false,
+            lacking: Lacking::now(),
         };
     }
     let lines: Vec<&str> = log.lines().collect();

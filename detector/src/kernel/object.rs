@@ -13,8 +13,8 @@ use detector_common::kernel_functions::{IRQ_RESTORE, IRQ_SAVE, PREEMPT_DISABLE, 
 use super::{
     KernelError,
     bpf_call::{
-        MapAttributes, ProgramKind, ProgramText, freeze, load_btf, load_program, make_map_of,
-        raise_locked_memory_limit, set_first, short_name,
+        MapAttributes, ProgramKind, ProgramText, freeze, load_btf, load_program, make_map_of, set_first,
+        short_name,
     },
     instruction::{CALL, Instruction, KERNEL_FUNCTION, MOV_IMMEDIATE, instruction},
     pins::pin_name,
@@ -58,7 +58,6 @@ impl LoadedObject {
     ) -> Result<Self, KernelError> {
         let mut object = Object::parse(bytes).map_err(bad)?;
         object.patch_map_data(globals).map_err(bad)?;
-        raise_locked_memory_limit();
         let types = object
             .fixup_and_sanitize_btf(&OLDEST_BTF)
             .map_err(bad)?
