@@ -50,10 +50,10 @@ impl Runc {
 
     /// As [`Runc::run`], in a user namespace whose ids begin at [`FIRST_ID`] of the host. The files of the image are mounted
     /// so that they belong to the same ids inside as on disk (an idmapped mount), as engines do with images that several
-    /// containers share.
+    /// containers share. `None` where the kernel has no such mounts (before 5.12).
     #[track_caller]
     #[must_use]
-    pub fn run_mapped(&self, id: &str, script: &str) -> Finished {
+    pub fn run_mapped(&self, id: &str, script: &str) -> Option<Finished> {
         let image = self.folder.path().join("image");
         let (bundle, mapped) = (self.folder.path().join(id), self.folder.path().join("mapped").join(id));
         let made =
@@ -67,15 +67,17 @@ impl Runc {
         if let Err(error) = made {
             panic!("cannot prepare {}: {error}", bundle.display());
         }
-        if let Err(error) = idmapped::mount(&image, &mapped, FIRST_ID, IDS) {
-            panic!("cannot mount {} with other ids: {error}", image.display());
+        match idmapped::mount(&image, &mapped, FIRST_ID, IDS) {
+            Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => return None,
+            Err(error) => panic!("cannot mount {} with other ids: {error}", image.display()),
+            Ok(()) => {}
         }
         mount_layers(&mapped, &bundle, &bundle.join("rootfs"));
         let map = json!([{"containerID": 0, "hostID": FIRST_ID, "size": IDS}]);
         write_spec(&bundle, script, &["user"], &json!({"uidMappings": map, "gidMappings": map}));
         let mut command = Command::new("runc");
         command.arg("run").arg("--bundle").arg(bundle).arg(id);
-        process::run(command)
+        Some(process::run(command))
     }
 
     /// As [`Runc::run_mapped`], but the files of the image are given to the ids of the namespace one by one (`chown`), as
