@@ -3,7 +3,9 @@
 //! main hook is. The figures stand in the output: `cargo xtask vm 6.12 --suite hook_costs`.
 //!
 //! Times of an emulated machine mean nothing by themselves. So an empty program stands beside each as the measure, and
-//! what the hooks take is held against what the workload takes in the same moments.
+//! what the hooks take is told as a share of what the workload takes in the same moments. No time is held against a bound
+//! here: the figures are for docs/performance.md, and a busy computer makes any of them. What fails is a hook that
+//! does not run.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -27,9 +29,6 @@ const EXECS: u64 = 200;
 /// Files of the workload.
 const FILES: usize = 300;
 const ROUNDS: usize = 5;
-/// The hooks' share of the workload must stay below this, in thousandths. What is wanted is less than 10; the rest is room
-/// for what an emulated processor makes of a clock that is read before and after each program.
-const MOST_THOUSANDTHS: u64 = 30;
 
 const ALL_ON: &str = "
 - rule: Dropped script run by interpreter in container
@@ -204,5 +203,4 @@ fn a_workload_full_of_files() {
         share % 1000 / 10
     ));
     assert!(in_hooks > 0, "no hook ran");
-    assert!(share < u128::from(MOST_THOUSANDTHS) * 100, "the hooks took {share} of 100000 parts of the time");
 }
