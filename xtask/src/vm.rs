@@ -17,6 +17,7 @@ mod report;
 mod stack;
 mod suites;
 mod target;
+mod unpacked;
 pub(crate) mod verifier_stats;
 
 use anyhow::Result;

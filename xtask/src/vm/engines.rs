@@ -1,22 +1,25 @@
-//! What makes containers in the guest: the programs of this machine, each with the libraries that it loads.
-use std::collections::BTreeSet;
+//! What makes containers in the guest: programs, each with the libraries that it loads.
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
 use super::target::Kind;
+use super::unpacked::Unpacked;
 use crate::{apt, command, containers};
 
-/// Programs, and the files that they need at the very paths that they have here.
+/// What a guest for another processor gets its programs and their libraries from.
+pub(super) const PACKAGES: [&str; 4] = ["runc", "libseccomp2", "libc6", "coreutils"];
+
+/// Programs, and the files that they need.
 #[derive(Default)]
 pub(super) struct Engines {
-    /// By their full path.
-    pub(super) programs: Vec<PathBuf>,
-    pub(super) libraries: BTreeSet<PathBuf>,
+    /// What each file is called there, by its full path, and where it is here.
+    pub(super) files: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl Engines {
-    /// What a guest of this kind shall have; installs what is absent here.
+    /// What a guest of this kind shall have, if it is one of this computer's architecture; installs what is absent here.
     pub(super) fn of(kind: Kind) -> Result<Self> {
         match kind {
             Kind::Plain if command::find("runc").is_none() => {
@@ -29,11 +32,27 @@ impl Engines {
         for name in kind.has() {
             let path = command::find(name)
                 .with_context(|| format!("there is no `{name}` on PATH to put into the virtual machine"))?;
-            engines.libraries.extend(libraries(&path)?);
-            engines.programs.push(path);
+            engines.files.extend(libraries(&path)?.into_iter().map(|file| (file.clone(), file)));
+            engines.files.insert(place(name), path);
         }
         Ok(engines)
     }
+
+    /// The same for a guest of another architecture, out of packages.
+    pub(super) fn unpacked(kind: Kind, packages: &Unpacked) -> Result<Self> {
+        let mut engines = Self::default();
+        for name in kind.has() {
+            let path = packages.program(name)?;
+            engines.files.extend(packages.libraries(&path)?);
+            engines.files.insert(place(name), path);
+        }
+        Ok(engines)
+    }
+}
+
+/// Where a guest has its programs.
+fn place(name: &str) -> PathBuf {
+    Path::new("/bin").join(name)
 }
 
 /// What the dynamic loader would load for a program; nothing for a static one.

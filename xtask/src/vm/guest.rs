@@ -7,13 +7,14 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::archive::Archive;
-use super::engines::Engines;
+use super::engines::{self, Engines};
 use super::initramfs::Initramfs;
 use super::kernel::{Kernel, files_below};
 use super::machine::Machine;
 use super::plan::{Choice, Plan};
 use super::suites::Suite;
 use super::target::{Kind, Target};
+use super::unpacked::Unpacked;
 use crate::command::Pace;
 use crate::workspace::Workspace;
 use crate::{build::Arch, command, containers};
@@ -90,15 +91,14 @@ impl Guest {
                 kinds.push(target.kind);
             }
         }
-        let engines =
-            kinds.into_iter().map(|kind| Ok((kind, Engines::of(kind)?))).collect::<Result<Vec<_>>>()?;
+        let (busybox, engines) = programs_of(workspace, arch, archive, &kinds)?;
         Ok(Self {
             suites,
             chosen,
             choice,
             helpers,
             agent: arch.agent(workspace),
-            busybox: busybox(workspace, arch, archive)?,
+            busybox,
             engines,
             event_generator: event_generator(workspace)?,
             falco_rules: falco_rules(),
@@ -127,7 +127,8 @@ impl Guest {
     /// Writes the first file system for `kernel` to `path`.
     pub(super) fn write(&self, kernel: &Kernel, target: &Target, path: &Path) -> Result<()> {
         let mut initramfs = Initramfs::default();
-        for folder in ["proc", "sys", "tmp", "run", "root", "etc", "sbin", "var/lib", "var/tmp", "vm/suites"]
+        for folder in
+            ["proc", "sys", "tmp", "run", "mnt", "root", "etc", "sbin", "var/lib", "var/tmp", "vm/suites"]
         {
             initramfs.folder(folder)?;
         }
@@ -160,11 +161,8 @@ impl Guest {
 
     fn add_engines(&self, kind: Kind, initramfs: &mut Initramfs) -> Result<()> {
         let Some((_, engines)) = self.engines.iter().find(|(of, _)| *of == kind) else { return Ok(()) };
-        for program in &engines.programs {
-            initramfs.file(&format!("bin/{}", name_of(program)), program)?;
-        }
-        for library in &engines.libraries {
-            initramfs.file(library.display().to_string().trim_start_matches('/'), library)?;
+        for (place, file) in &engines.files {
+            initramfs.file(place.display().to_string().trim_start_matches('/'), file)?;
         }
         if let Some(program) = self.event_generator.as_ref().filter(|_| kind == Kind::Docker) {
             initramfs.file("vm/bin/event-generator", program)?;
@@ -177,24 +175,24 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// A static busybox for the architecture: this machine's, or the archive's.
-fn busybox(workspace: &Workspace, arch: Arch, archive: &Archive) -> Result<PathBuf> {
+/// A static busybox for the architecture, and what each kind of guest makes containers with: this machine's, or the
+/// archive's.
+fn programs_of(
+    workspace: &Workspace,
+    arch: Arch,
+    archive: &Archive,
+    kinds: &[Kind],
+) -> Result<(PathBuf, Vec<(Kind, Engines)>)> {
     if arch.is_ours() {
-        return containers::static_busybox(workspace);
+        let engines =
+            kinds.iter().map(|kind| Ok((*kind, Engines::of(*kind)?))).collect::<Result<Vec<_>>>()?;
+        return Ok((containers::static_busybox(workspace)?, engines));
     }
-    let folder = workspace.target().join("tools").join(format!("busybox-{}", arch.static_target()));
-    let find = |folder: &Path| files_below(folder).into_iter().find(|file| name_of(file) == "busybox");
-    if let Some(found) = find(&folder) {
-        return Ok(found);
-    }
-    let work = tempfile::tempdir().context("cannot make a folder for a download")?;
-    if let Err(refusal) = archive.download(&["busybox-static".to_owned()], work.path())? {
-        anyhow::bail!("the archive refuses busybox-static for {}: {refusal}", arch.static_target());
-    }
-    let package = files_below(work.path()).into_iter().next().context("apt downloaded no busybox-static")?;
-    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    command::run(command::program("dpkg-deb").arg("-x").arg(package).arg(&folder))?;
-    find(&folder).context("busybox-static has no busybox")
+    let folder = workspace.target().join("tools").join(format!("packages-{}", arch.static_target()));
+    let busybox = Unpacked::get(archive, &folder, &["busybox-static"])?.program("busybox")?;
+    let packages = Unpacked::get(archive, &folder, &engines::PACKAGES)?;
+    let engines = kinds.iter().map(|kind| Ok((*kind, Engines::unpacked(*kind, &packages)?)));
+    Ok((busybox, engines.collect::<Result<Vec<_>>>()?))
 }
 
 /// The event-generator: the one that is named, or the one that the tests on this machine have built.

@@ -27,7 +27,7 @@ pub(super) enum Kind {
     BpfLsm,
     /// `bpf` is not among them, where Debian switches it on: BPF LSM programs load there, and never run.
     NoBpfLsm,
-    /// Another processor; no engine.
+    /// Another processor; runc, and no engine above it.
     Arm64,
 }
 
@@ -91,7 +91,7 @@ impl Kind {
         }
     }
 
-    /// The programs of this machine that its guest has: runtimes, engines, and what images are made with. Cases that
+    /// The programs that its guest has: runtimes, engines, and what images are made with. Cases that
     /// need another one do not run there.
     pub(super) const fn has(self) -> &'static [&'static str] {
         match self {
@@ -99,9 +99,9 @@ impl Kind {
             Self::Docker => {
                 &["true", "runc", "dockerd", "docker", "containerd", "containerd-shim-runc-v2", "tar"]
             }
-            Self::Plain | Self::BpfLsm | Self::NoBpfLsm => &["true", "runc"],
-            // Nothing runs there that could be a container; and the programs here are for another processor.
-            Self::LockedDown | Self::Arm64 => &[],
+            Self::Plain | Self::BpfLsm | Self::NoBpfLsm | Self::Arm64 => &["true", "runc"],
+            // Nothing runs there that could be a container.
+            Self::LockedDown => &[],
         }
     }
 
