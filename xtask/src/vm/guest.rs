@@ -22,6 +22,9 @@ use crate::{build::Arch, command, containers};
 /// The case that only the real program can run.
 const EVENT_GENERATOR_CASE: &str = "the_real_event_generator";
 
+/// Folders that are links to those below `/usr`, as distributions have them.
+const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
+
 /// The programs for the guests of one architecture, by name.
 pub(super) struct Guest {
     suites: BTreeMap<String, PathBuf>,
@@ -135,10 +138,10 @@ impl Guest {
         initramfs.console()?;
         initramfs.text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")?;
         initramfs.text("etc/group", "root:x:0:\n")?;
-        initramfs.file("bin/busybox", &self.busybox)?;
-        initramfs.link("bin/sh", "busybox")?;
+        initramfs.file("usr/bin/busybox", &self.busybox)?;
+        initramfs.link("usr/bin/sh", "busybox")?;
         initramfs.file("init", self.helpers.get("vm-init").context("cargo built no vm-init")?)?;
-        initramfs.link("sbin/modprobe", "/init")?;
+        initramfs.link("usr/sbin/modprobe", "/init")?;
         initramfs.file("vm/bin/detector", &self.agent)?;
         for (name, program) in self.helpers.iter().filter(|(name, _)| *name != "vm-init") {
             initramfs.file(&format!("vm/bin/{name}"), program)?;
@@ -162,13 +165,21 @@ impl Guest {
     fn add_engines(&self, kind: Kind, initramfs: &mut Initramfs) -> Result<()> {
         let Some((_, engines)) = self.engines.iter().find(|(of, _)| *of == kind) else { return Ok(()) };
         for (place, file) in &engines.files {
-            initramfs.file(place.display().to_string().trim_start_matches('/'), file)?;
+            initramfs.file(&merged(place), file)?;
         }
         if let Some(program) = self.event_generator.as_ref().filter(|_| kind == Kind::Docker) {
             initramfs.file("vm/bin/event-generator", program)?;
         }
         Ok(())
     }
+}
+
+/// Where a file of this full path is, in the archive.
+fn merged(path: &Path) -> String {
+    let path = path.display().to_string();
+    let path = path.trim_start_matches('/');
+    let above = path.split('/').next().unwrap_or_default();
+    if MERGED.contains(&above) { format!("usr/{path}") } else { path.to_owned() }
 }
 
 fn name_of(path: &Path) -> String {
@@ -237,6 +248,18 @@ fn programs(messages: &str) -> (BTreeMap<String, PathBuf>, BTreeMap<String, Path
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_lie_where_the_links_lead() {
+        for (path, expected) in [
+            ("/bin/runc", "usr/bin/runc"),
+            ("/lib64/ld.so", "usr/lib64/ld.so"),
+            ("/usr/lib/x/libc.so", "usr/lib/x/libc.so"),
+            ("/opt/lib/a", "opt/lib/a"),
+        ] {
+            assert_eq!(merged(Path::new(path)), expected);
+        }
+    }
 
     #[test]
     fn cargo_tells_suites_and_helpers_apart() {

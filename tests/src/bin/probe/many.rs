@@ -12,7 +12,8 @@ use nix::unistd::{ForkResult, fork};
 
 use crate::Outcome;
 
-/// Writes and executes `count` files `FILE-0`, `FILE-1` and so on as fast as it can; waits only at the end.
+/// Writes and executes `count` files `FILE-0`, `FILE-1` and so on as fast as it can; waits only at the end. Each is removed as
+/// soon as it runs: thousands would not find room in a small machine.
 pub(crate) fn burst(file: &OsStr, count: usize) -> Outcome {
     let content = fs::read("/proc/self/exe")?;
     let mut running = Vec::with_capacity(count);
@@ -21,6 +22,7 @@ pub(crate) fn burst(file: &OsStr, count: usize) -> Outcome {
         path.push(format!("-{index}"));
         fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(&path)?.write_all(&content)?;
         running.push(Command::new(&path).arg("exit").stdin(Stdio::null()).spawn()?);
+        fs::remove_file(&path)?;
     }
     for mut child in running {
         let status = child.wait()?;
