@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::reboot::{RebootMode, reboot};
@@ -39,6 +40,8 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 /// What the machine's maker put into the initial file system.
 const HOME: &str = "/vm";
 const OVERLAY: &CStr = c"overlay";
+/// To mount cgroup version 1, half a second apart.
+const TRIES: u32 = 60;
 
 /// File systems in order of mounting: type, where, data.
 const MOUNTS: [(&str, &str, &str); 11] = [
@@ -129,7 +132,7 @@ fn set_stage() -> Outcome<()> {
         let _ = fs::create_dir_all(folder);
         let mounted = mount(Some(kind), folder, Some(kind), MsFlags::empty(), Some(data));
         // /dev may have been mounted by the kernel.
-        if !matches!(mounted, Ok(()) | Err(nix::errno::Errno::EBUSY)) {
+        if !matches!(mounted, Ok(()) | Err(Errno::EBUSY)) {
             mounted.map_err(|error| format!("cannot mount {kind} on {folder}: {error}"))?;
         }
     }
@@ -201,11 +204,29 @@ fn show_agent() -> Outcome<()> {
 /// Replaces the unified hierarchy by the one of version 1 that every kernel here still has.
 fn change_to_cgroup_v1() -> Outcome<()> {
     let folder = "/sys/fs/cgroup";
+    // What engines have left there keeps the controller, and so does what is gone until the kernel has forgotten it.
+    remove_groups_below(Path::new(folder));
     umount2(folder, MntFlags::empty()).map_err(|error| format!("cannot unmount {folder}: {error}"))?;
     let kind = Some("cgroup");
-    mount(kind, folder, kind, MsFlags::empty(), Some("pids"))
-        .map_err(|error| format!("cannot mount cgroup version 1 on {folder}: {error}"))?;
+    let mut tries = 0;
+    while let Err(error) = mount(kind, folder, kind, MsFlags::empty(), Some("pids")) {
+        if error != Errno::EBUSY || tries == TRIES {
+            return Err(format!("cannot mount cgroup version 1 on {folder}: {error}").into());
+        }
+        tries += 1;
+        std::thread::sleep(Duration::from_millis(500));
+    }
     Ok(())
+}
+
+/// The deepest first; what still has processes stays.
+fn remove_groups_below(group: &Path) {
+    for below in fs::read_dir(group).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        if below.is_dir() {
+            remove_groups_below(&below);
+            let _ = fs::remove_dir(&below);
+        }
+    }
 }
 
 fn run_suite(name: &str, suite: &Path, arguments: &[&str]) -> Outcome<bool> {
@@ -243,7 +264,7 @@ fn run_suite(name: &str, suite: &Path, arguments: &[&str]) -> Outcome<bool> {
 fn remove_overlay() -> bool {
     for _ in 0..100 {
         match delete_module(OVERLAY, DeleteModuleFlags::O_NONBLOCK) {
-            Ok(()) | Err(nix::errno::Errno::ENOENT) => break,
+            Ok(()) | Err(Errno::ENOENT) => break,
             // The last mount goes away a moment after its namespace.
             Err(_) => std::thread::sleep(Duration::from_millis(20)),
         }
@@ -259,7 +280,7 @@ fn load_module(name: &str) -> Outcome<()> {
     for file in order.lines() {
         let opened = fs::File::open(folder.join(file)).map_err(|error| format!("{file}: {error}"))?;
         match finit_module(&opened, c"", ModuleInitFlags::empty()) {
-            Ok(()) | Err(nix::errno::Errno::EEXIST) => {}
+            Ok(()) | Err(Errno::EEXIST) => {}
             Err(error) => return Err(format!("the kernel refuses {file}: {error}").into()),
         }
     }
