@@ -130,10 +130,12 @@ impl Guest {
     /// Writes the first file system for `kernel` to `path`.
     pub(super) fn write(&self, kernel: &Kernel, target: &Target, path: &Path) -> Result<()> {
         let mut initramfs = Initramfs::default();
-        for folder in
-            ["proc", "sys", "tmp", "run", "mnt", "root", "etc", "sbin", "var/lib", "var/tmp", "vm/suites"]
-        {
+        for folder in ["proc", "sys", "tmp", "run", "mnt", "root", "etc", "var/lib", "var/tmp", "vm/suites"] {
             initramfs.folder(folder)?;
+        }
+        for folder in MERGED {
+            initramfs.folder(&format!("usr/{folder}"))?;
+            initramfs.link(folder, &format!("usr/{folder}"))?;
         }
         initramfs.console()?;
         initramfs.text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")?;
