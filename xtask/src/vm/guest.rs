@@ -21,6 +21,8 @@ use crate::{build::Arch, command, containers};
 
 /// The case that only the real program can run.
 const EVENT_GENERATOR_CASE: &str = "the_real_event_generator";
+/// The case that starts an engine in a container of another.
+const NESTED_ENGINE_CASE: &str = "docker_in_docker";
 
 /// Folders that are links to those below `/usr`, as distributions have them.
 const MERGED: [&str; 4] = ["bin", "sbin", "lib", "lib64"];
@@ -116,15 +118,20 @@ impl Guest {
 
     /// What the first process of such a guest does.
     pub(super) fn plan(&self, target: &Target) -> Plan {
-        let skip: &[&str] = if self.event_generator.is_some() { &[] } else { &[EVENT_GENERATOR_CASE] };
-        Plan::of(target, &self.chosen, self.choice, skip)
+        let skip: Vec<&str> = self.left_out().into_iter().map(|(case, _)| case).collect();
+        Plan::of(target, &self.chosen, self.choice, &skip)
     }
 
-    /// The case that cannot run in any guest, with the reason.
-    pub(super) fn left_out(&self) -> Option<(&'static str, String)> {
-        let reason = "there is no event-generator to put into the guest: DETECTOR_EVENT_GENERATOR can name a static \
-                      one; the stand-in ran";
-        self.event_generator.is_none().then(|| (EVENT_GENERATOR_CASE, reason.to_owned()))
+    /// The cases that cannot run in any guest, with the reason.
+    pub(super) fn left_out(&self) -> Vec<(&'static str, &'static str)> {
+        let nested = "a second engine inside of the first takes an emulated processor too long; it runs on this computer's kernel";
+        let absent = "there is no event-generator to put into the guest: DETECTOR_EVENT_GENERATOR can name a static one; the \
+                      stand-in ran";
+        let mut left_out = vec![(NESTED_ENGINE_CASE, nested)];
+        if self.event_generator.is_none() {
+            left_out.push((EVENT_GENERATOR_CASE, absent));
+        }
+        left_out
     }
 
     /// Writes the first file system for `kernel` to `path`.

@@ -122,7 +122,7 @@ impl<'workspace> Lab<'workspace> {
             let guest =
                 Guest::build(self.workspace, room.machine, &targets, &options.suite, &room.archive, pace)?;
             let guest = Arc::new(if only_start { guest.without_suites() } else { guest });
-            if let Some((case, reason)) = guest.left_out().filter(|_| number == 0) {
+            for (case, reason) in guest.left_out().into_iter().filter(|_| number == 0) {
                 report.add_left_out(case, reason);
             }
             // The longest first, so that none is left alone at the end.

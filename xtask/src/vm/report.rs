@@ -30,8 +30,8 @@ impl Report {
         self.not_offered.push((target.to_string(), answer.to_owned()));
     }
 
-    pub(super) fn add_left_out(&mut self, case: &str, reason: String) {
-        self.left_out.push((case.to_owned(), reason));
+    pub(super) fn add_left_out(&mut self, case: &str, reason: &str) {
+        self.left_out.push((case.to_owned(), reason.to_owned()));
     }
 
     /// Machines end in any order; they are shown in the order in which they were asked for.

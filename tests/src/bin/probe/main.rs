@@ -47,7 +47,7 @@ fn act(arguments: &[OsString]) -> Outcome {
         }
         "odd-argv" => execute::with_argv(file()?, &execute::odd_arguments(file()?)),
         "setuid-exec" => execute::as_user(file()?, 1000),
-        "burst" => many::burst(file()?, number(3)?),
+        "burst" => many::burst(file()?, number(3)?, if arguments.len() > 4 { number(4)? } else { 0 }),
         "map" => map::executable(file()?, number(3)?),
         "read" => map::read_only(file()?),
         "open-for-reading" => many::open(OpenOptions::new().read(true), file()?, number(3)?),

@@ -13,15 +13,16 @@ use nix::unistd::{ForkResult, fork};
 use crate::Outcome;
 
 /// Writes and executes `count` files `FILE-0`, `FILE-1` and so on as fast as it can; waits only at the end. Each is removed as
-/// soon as it runs: thousands would not find room in a small machine.
-pub(crate) fn burst(file: &OsStr, count: usize) -> Outcome {
+/// soon as it runs: thousands would not find room in a small machine. With an argument of so many `bytes`, where it is to be long.
+pub(crate) fn burst(file: &OsStr, count: usize, bytes: usize) -> Outcome {
     let content = fs::read("/proc/self/exe")?;
     let mut running = Vec::with_capacity(count);
     for index in 0..count {
         let mut path: OsString = file.to_owned();
         path.push(format!("-{index}"));
         fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(&path)?.write_all(&content)?;
-        running.push(Command::new(&path).arg("exit").stdin(Stdio::null()).spawn()?);
+        let long = (bytes > 0).then(|| "x".repeat(bytes));
+        running.push(Command::new(&path).arg("exit").args(long).stdin(Stdio::null()).spawn()?);
         fs::remove_file(&path)?;
     }
     for mut child in running {
