@@ -15,13 +15,13 @@ use not_run::{Class, NotRun};
 
 /// Install what is missing, build, lint, and run all tests, also those on the real kernel (root)
 ///
-/// With FILTER, lint is left out and only tests run whose name contains it. With CI=true a test that could not run
-/// because a part is missing on this machine is a failure.
+/// With FILTER, lint and the other kernels are left out and only tests run whose name contains it. With CI=true a test
+/// that could not run because a part is missing on this machine is a failure.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Also boot the other kernels in emulated machines (what `cargo xtask vm` does alone)
+    /// Leave the other kernels out, which boot in emulated machines (what `cargo xtask vm` does alone)
     #[arg(long)]
-    vm: bool,
+    no_vm: bool,
 
     /// Arguments for the test programs, after `--`: usually a part of a test's name
     #[arg(last = true, value_name = "FILTER")]
@@ -101,7 +101,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             }
         }
     });
-    if options.vm {
+    if !options.no_vm && options.filter.is_empty() {
         step("other kernels, emulated", &mut || {
             if !built {
                 bail!("there is no agent to test: see the step `build`");
@@ -110,6 +110,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         });
     }
     absent.extend(not_run::read(&list)?);
+    if options.no_vm {
+        let (name, reason) = ("the other kernels".to_owned(), "--no-vm was given".to_owned());
+        absent.push(NotRun { name, class: Class::LeftOut, reason });
+    }
     conclude(&steps, &absent, is_ci())
 }
 
@@ -305,12 +309,12 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_part_fails_only_in_ci_and_an_unobtainable_one_never() {
+    fn a_missing_part_fails_only_in_ci_and_one_that_nobody_can_or_wants_to_have_never() {
         let missing = [NotRun::missing("a test", "no engine")];
         assert!(conclude(&[step(None)], &missing, false).is_ok());
         assert!(conclude(&[step(None)], &missing, true).is_err());
-        let unobtainable =
-            [NotRun { class: Class::Unobtainable, ..NotRun::missing("a test", "the registry refuses") }];
-        assert!(conclude(&[step(None)], &unobtainable, true).is_ok());
+        let with = |class| NotRun { class, ..NotRun::missing("a test", "the registry refuses") };
+        let others = [with(Class::Unobtainable), with(Class::LeftOut)];
+        assert!(conclude(&[step(None)], &others, true).is_ok());
     }
 }

@@ -20,6 +20,8 @@ pub(super) enum Class {
     Missing,
     /// The part was asked from its registry, which answers that it does not have it: never a failure by itself.
     Unobtainable,
+    /// Whoever started the run wanted it without: never a failure by itself.
+    LeftOut,
 }
 
 impl NotRun {
@@ -33,6 +35,7 @@ impl fmt::Display for Class {
         f.write_str(match self {
             Self::Missing => "MISSING",
             Self::Unobtainable => "UNOBTAINABLE",
+            Self::LeftOut => "LEFT OUT",
         })
     }
 }
