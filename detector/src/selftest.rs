@@ -71,7 +71,7 @@ async fn prove(btf: &BtfChoice) -> Result<Report, SelftestError> {
     let arming = begin.elapsed();
 
     let begin = Instant::now();
-    let sandbox = Sandbox::start()?;
+    let mut sandbox = Sandbox::start()?;
     // Its namespace may have the number that another test's had, of which records are here.
     while ring.drain(BATCH, |_, _| ()) == BATCH {}
     let ran = sandbox.run()?;

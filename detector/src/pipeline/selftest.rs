@@ -72,14 +72,18 @@ struct Running {
     news: UnboundedReceiver<News>,
     /// How the files' run ended, once it has.
     ended: Option<Result<Ran, SelftestError>>,
+    /// Keeps the test's process, and with it the number of its mount namespace, until what came of it is told.
+    alive: Option<mpsc::Sender<()>>,
 }
 
 /// What the test's thread tells.
 pub(super) enum News {
     /// The process lives in this mount namespace, and waits to be told that this is known.
     Apart(u32, mpsc::Sender<()>),
-    /// All files have run, or something failed.
-    Ended(Result<Ran, SelftestError>),
+    /// All files have run, and the process lives until the other end is dropped.
+    Ran(Ran, mpsc::Sender<()>),
+    /// Something failed, and the process is gone.
+    Failed(SelftestError),
 }
 
 /// Something that the agent's loop has to hand to [`LiveTest::go_on`].
@@ -130,8 +134,17 @@ impl LiveTest {
                     Some(News::Apart(mount_namespace, known)) => {
                         running.apart = Some((mount_namespace, known));
                     }
-                    Some(News::Ended(ended)) => running.ended = Some(ended),
+                    Some(News::Ran(ran, alive)) => {
+                        running.ended = Some(Ok(ran));
+                        running.alive = Some(alive);
+                    }
+                    Some(News::Failed(error)) => {
+                        // The next namespace may get its number.
+                        running.mount_namespace = None;
+                        running.ended = Some(Err(error));
+                    }
                     None => {
+                        running.mount_namespace = None;
                         let reason = "its thread ended without a word".to_owned();
                         running.ended = Some(Err(SelftestError::Sandbox(reason)));
                     }
@@ -232,14 +245,25 @@ impl LiveTest {
         let (tell, news) = unbounded_channel();
         let keeper = self.keeper.clone();
         let started = thread::Builder::new().name("selftest".to_owned()).spawn(move || {
-            let ended = Sandbox::start_by(keeper).and_then(|sandbox| {
+            let played = Sandbox::start_by(keeper).and_then(|mut sandbox| {
                 let (known, told) = mpsc::channel();
                 // When nobody listens any more the agent is about to end.
                 let _ = tell.send(News::Apart(sandbox.mount_namespace(), known));
                 let _ = told.recv();
-                sandbox.run()
+                let ran = sandbox.run()?;
+                Ok((ran, sandbox))
             });
-            let _ = tell.send(News::Ended(ended));
+            match played {
+                Ok((ran, sandbox)) => {
+                    let (alive, concluded) = mpsc::channel();
+                    let _ = tell.send(News::Ran(ran, alive));
+                    let _ = concluded.recv();
+                    drop(sandbox);
+                }
+                Err(error) => {
+                    let _ = tell.send(News::Failed(error));
+                }
+            }
         });
         if let Err(error) = started {
             self.unproven(&format!("cannot start its thread: {error}"));
@@ -254,6 +278,7 @@ impl LiveTest {
             began: Instant::now(),
             news,
             ended: None,
+            alive: None,
         });
     }
 
@@ -346,6 +371,7 @@ mod tests {
             began: Instant::now(),
             news,
             ended: Some(Ok(Ran::of_test(7, [2, 3, 4]))),
+            alive: None,
         });
         test
     }
@@ -400,6 +426,25 @@ mod tests {
         assert_eq!(test.running.as_ref().unwrap().seen.len(), 1);
         test.running = None;
         assert!(!test.takes(&event));
+    }
+
+    /// A container that started as the test ended got the number of its mount namespace, and its drop was taken for one of the
+    /// test's: no alert, and an agent that called itself blind.
+    #[test]
+    fn the_number_of_the_tests_namespace_is_kept_until_its_verdict() {
+        let mut test = over([true; 3], &[]);
+        let (alive, concluded) = mpsc::channel();
+        test.go_on(Moment::News(Some(News::Ran(Ran::of_test(7, [2, 3, 4]), alive))), 10);
+        assert_eq!(concluded.try_recv(), Err(mpsc::TryRecvError::Empty));
+        assert!(test.conclude(10, "6.1").is_some());
+        assert_eq!(concluded.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+
+        // Of a process that is gone nothing is kept, so nothing is taken any more.
+        let mut failed = over([true; 3], &[]);
+        failed.go_on(Moment::News(Some(News::Failed(SelftestError::Sandbox(String::new())))), 10);
+        let mut event = example::exec();
+        event.namespaces.mnt = 7;
+        assert!(!failed.takes(&event));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Ran {
 /// The other process, ready to run the files. Dropping it ends it.
 pub struct Sandbox {
     process: Process,
-    /// Its standard input; it goes on when that ends.
+    /// Its standard input: it goes on at the first byte, and ends when that ends.
     waits: Option<PipeWriter>,
     answers: BufReader<PipeReader>,
     errors: PipeReader,
@@ -105,10 +105,13 @@ impl Sandbox {
         self.mount_namespace
     }
 
-    /// Has the files run, and waits for their end.
-    pub fn run(mut self) -> Result<Ran, SelftestError> {
-        // Its standard input ends, and it goes on.
-        drop(self.waits.take());
+    /// Has the files run, and waits for their end. As long as this lives nobody else's mount namespace has the number of
+    /// its own, and what is executed in there is of the test.
+    pub fn run(&mut self) -> Result<Ran, SelftestError> {
+        if let Some(waits) = &mut self.waits {
+            // One that has ended says why in place of the answer.
+            let _ = waits.write_all(b"\n");
+        }
         let pids = self.answer()?;
         Ok(Ran { mount_namespace: self.mount_namespace, pids })
     }
@@ -151,7 +154,7 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // One that still waits for its start goes on when its standard input ends, and says to nobody what it did.
+        // It ends when its standard input does.
         self.waits = None;
         if let Process::Ours(child) = &mut self.process {
             let _ = child.kill();
@@ -210,10 +213,15 @@ fn play() -> Result<(), PlayError> {
         u32::try_from(number).map_err(io::Error::other).map_err(at("the number of its mount namespace"))?;
     let answering = at::<io::Error>("answering");
     writeln!(io::stdout(), "{mount_namespace}").map_err(answering)?;
-    // Until whoever waits for the records knows whose they will be.
-    io::copy(&mut io::stdin(), &mut io::sink()).map_err(at("waiting for the start"))?;
+    // Until whoever waits for the records knows whose they will be; and no more, when nobody waits any more.
+    if io::stdin().read(&mut [0]).map_err(at("waiting for the start"))? == 0 {
+        return Ok(());
+    }
     let pids = run_files()?;
-    writeln!(io::stdout(), "[{},{},{}]", pids[0], pids[1], pids[2]).map_err(answering)
+    writeln!(io::stdout(), "[{},{},{}]", pids[0], pids[1], pids[2]).map_err(answering)?;
+    // The number of the namespace is free with its last process: not before the records have been told apart by it.
+    io::copy(&mut io::stdin(), &mut io::sink()).map_err(at("waiting for the end"))?;
+    Ok(())
 }
 
 fn run_files() -> Result<[u32; 3], PlayError> {

@@ -33,6 +33,7 @@ use nix::kmod::{DeleteModuleFlags, ModuleInitFlags, delete_module, finit_module}
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::reboot::{RebootMode, reboot};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, chdir, chroot};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -204,7 +205,9 @@ fn show_agent() -> Outcome<()> {
 /// Replaces the unified hierarchy by the one of version 1 that every kernel here still has.
 fn change_to_cgroup_v1() -> Outcome<()> {
     let folder = "/sys/fs/cgroup";
-    // What engines have left there keeps the controller, and so does what is gone until the kernel has forgotten it.
+    // What engines have left there keeps the controller: processes, those that nobody has waited for, and groups.
+    let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+    while waitpid(Pid::from_raw(-1), None).is_ok() {}
     remove_groups_below(Path::new(folder));
     umount2(folder, MntFlags::empty()).map_err(|error| format!("cannot unmount {folder}: {error}"))?;
     let kind = Some("cgroup");
