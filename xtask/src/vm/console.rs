@@ -130,6 +130,28 @@ impl Console {
         self.exit.is_none()
     }
 
+    /// The runs of the plan that did not end well.
+    pub(super) fn failed_runs<'plan>(&self, plan: &'plan Plan) -> Vec<&'plan str> {
+        let ended_well = |name: &&str| {
+            let suite = self.suites.get(*name);
+            suite.is_some_and(|suite| suite.code == Some(0) && suite.failed.is_empty())
+        };
+        plan.runs().filter(|name| !ended_well(name)).collect()
+    }
+
+    /// Takes over what came of runs that were tried once more.
+    pub(super) fn replace_by(&mut self, again: Self) {
+        self.suites.extend(again.suites);
+        self.exit = again.exit;
+        self.fault = again.fault;
+        if self.boot.is_none() {
+            (self.boot, self.release, self.security) = (again.boot, again.release, again.security);
+        }
+        if self.programs.is_empty() {
+            (self.programs, self.hooks) = (again.programs, again.hooks);
+        }
+    }
+
     /// Everything that is wrong, for a machine that had this plan.
     pub(super) fn faults(&self, plan: &Plan) -> Vec<String> {
         let mut faults: Vec<String> = self.fault.iter().cloned().collect();
@@ -254,6 +276,27 @@ mod tests {
         assert_eq!(missing.faults(&plan(&["burst"])).len(), 1);
         let refused = with("VM-NOT-RUN two\tunobtainable\tthe proxy said no");
         assert_eq!(refused.faults(&plan(&["burst"])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_tried_once_more_counts_instead_of_the_first_time() {
+        let plan = plan(&["burst", "copy_up"]);
+        let mut lines = GOOD.to_vec();
+        let other = [
+            "VM-SUITE begin=copy_up overlay=absent",
+            "test one ... FAILED",
+            "VM-SUITE end=copy_up code=101 up=8",
+        ];
+        lines.splice(7..7, other);
+        lines[10] = "VM-EXIT rc=1 up=9";
+        let mut first = console(&lines);
+        assert_eq!(first.failed_runs(&plan), ["copy_up"]);
+        assert_eq!(first.faults(&plan), ["copy_up::one failed"]);
+        let again =
+            ["VM-SUITE begin=copy_up overlay=absent", "test one ... ok", "VM-SUITE end=copy_up code=0 up=4"];
+        first.replace_by(console(&[&[GOOD[0]], &again[..], &["VM-EXIT rc=0 up=5"]].concat()));
+        assert_eq!(first.faults(&plan), Vec::<String>::new());
+        assert_eq!((first.cases().0, first.cases().1), (3, 0));
     }
 
     const GOOD: [&str; 8] = [

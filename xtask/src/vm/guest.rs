@@ -134,8 +134,8 @@ impl Guest {
         left_out
     }
 
-    /// Writes the first file system for `kernel` to `path`.
-    pub(super) fn write(&self, kernel: &Kernel, target: &Target, path: &Path) -> Result<()> {
+    /// Writes the first file system for `kernel` and what is to be done there to `path`.
+    pub(super) fn write(&self, kernel: &Kernel, plan: &Plan, path: &Path) -> Result<()> {
         let mut initramfs = Initramfs::default();
         for folder in ["proc", "sys", "tmp", "run", "mnt", "root", "etc", "var/lib", "var/tmp", "vm/suites"] {
             initramfs.folder(folder)?;
@@ -155,13 +155,12 @@ impl Guest {
         for (name, program) in self.helpers.iter().filter(|(name, _)| *name != "vm-init") {
             initramfs.file(&format!("vm/bin/{name}"), program)?;
         }
-        let plan = self.plan(target);
         for name in plan.programs() {
             let program = self.suites.get(name).with_context(|| format!("there is no suite `{name}`"))?;
             initramfs.file(&format!("vm/suites/{name}"), program)?;
         }
         initramfs.text("vm/plan", &plan.text())?;
-        self.add_engines(target.kind, &mut initramfs)?;
+        self.add_engines(plan.target().kind, &mut initramfs)?;
         for file in &self.falco_rules {
             initramfs.file(&format!("vm/falco-rules/{}", name_of(file)), file)?;
         }

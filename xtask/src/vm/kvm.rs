@@ -31,7 +31,7 @@ pub(super) fn accelerator(
         return Ok(chosen(works));
     }
     let initramfs = folder.join("kvm-probe.initramfs");
-    guest.write(kernel, target, &initramfs)?;
+    guest.write(kernel, &guest.plan(target), &initramfs)?;
     let boot = Boot {
         image: &kernel.image(),
         initramfs: &initramfs,

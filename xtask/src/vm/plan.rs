@@ -6,18 +6,20 @@ use super::target::Target;
 
 /// The suite of which some cases run once more, under cgroup version 1.
 const RUN_AGAIN: (&str, [&str; 2]) = ("sched_process_exec", ["plain_drop", "as_the_first_process"]);
+/// What that run is called.
+const CGROUP_V1: &str = "cgroup_v1";
 /// The case that a locked down kernel is booted for.
 const LOCKED_DOWN: (&str, &str) = ("start_failures", "lockdown_is_told");
 
 /// All steps of one guest.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     target: Target,
     steps: Vec<Step>,
     left_out: Vec<(String, String)>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     /// Starts the agent alone, and shows its hooks and programs.
     Agent,
@@ -69,9 +71,20 @@ impl Plan {
         };
         if runs(RUN_AGAIN.0) {
             steps.push(Step::CgroupV1);
-            steps.push(run("cgroup_v1", RUN_AGAIN.0, &RUN_AGAIN.1));
+            steps.push(run(CGROUP_V1, RUN_AGAIN.0, &RUN_AGAIN.1));
         }
         Self { target: target.clone(), steps, left_out }
+    }
+
+    /// The same with no other runs than these.
+    pub(super) fn only(&self, names: &[&str]) -> Self {
+        let mut only = self.clone();
+        only.steps.retain(|step| match step {
+            Step::Agent => true,
+            Step::CgroupV1 => names.contains(&CGROUP_V1),
+            Step::Suite { name, .. } => names.contains(&name.as_str()),
+        });
+        only
     }
 
     /// One line for each step.
@@ -162,6 +175,18 @@ mod tests {
         );
         assert!(plan.shows_agent());
         assert_eq!(plan.runs().collect::<Vec<_>>(), ["burst", "sched_process_exec", "cgroup_v1"]);
+    }
+
+    #[test]
+    fn what_failed_can_be_planned_alone() {
+        let suites = ["burst", "sched_process_exec"].map(|name| Suite::of_test(name, None));
+        let plan = plan("6.1", &suites, &[]);
+        assert_eq!(plan.only(&["burst"]).text(), "agent\nsuite burst burst \n");
+        assert_eq!(
+            plan.only(&["cgroup_v1"]).text(),
+            "agent\ncgroup_v1\nsuite cgroup_v1 sched_process_exec plain_drop as_the_first_process\n"
+        );
+        assert_eq!(plan.only(&["burst", "sched_process_exec", "cgroup_v1"]), plan);
     }
 
     #[test]
