@@ -104,6 +104,9 @@ struct Needs {
     switch: Option<PreemptionSwitch>,
     /// Whether the kernel may keep an exec from the first program.
     second: bool,
+    /// The same as `switch` for the programs of the other hooks, which a kernel may preempt that lets nobody in between on
+    /// tracepoints: two of them at once would want the same scratch space.
+    beside: Option<PreemptionSwitch>,
 }
 
 impl Kernel {
@@ -156,7 +159,7 @@ impl Kernel {
         }
         let typed = btf.typedef_id(TRACEPOINT_TYPE).map(ProgramKind::TypedTracepoint);
         let begun = options.pins.as_ref().map(|folder| {
-            let making = format!("{sizes:?} {typed:?} {:?}", needs.switch);
+            let making = format!("{sizes:?} {typed:?} {:?} {:?}", needs.switch, needs.beside);
             let globals = [offsets.as_bytes(), &second, &scripts, &writers, &log_level];
             Handover::begin(folder, Stamp::of([OBJECT, making.as_bytes()].into_iter().chain(globals)))
         });
@@ -188,7 +191,7 @@ impl Kernel {
         };
         for choice in choices {
             let outcome = match choice {
-                Ok(choice) => kernel.attach_beside(&choice, needs.switch)?,
+                Ok(choice) => kernel.attach_beside(&choice, needs.beside)?,
                 Err(outcome) => outcome,
             };
             kernel.outcomes.push(outcome);
@@ -263,9 +266,10 @@ impl Kernel {
             self.beside.push(Beside { sight, attached, missed_before });
             return Ok(Outcome { sight, hook: Ok(choice.hook) });
         }
-        let tried = self
-            .object
-            .load(choice.program, choice.kind, switch)
+        let load = |switch| self.object.load(choice.program, choice.kind, switch);
+        let tried = load(switch)
+            // Rather disturbed now and then, which is counted, than not at all.
+            .or_else(|refused| if switch.is_some() { load(None) } else { Err(refused) })
             .map_err(|(error, log)| {
                 debug!("`{}` is refused: {error}\n{log}", choice.program);
                 format!("loading it for {}: {error}", choice.hook)
@@ -400,17 +404,18 @@ impl Kernel {
 
 impl Needs {
     fn of(btf: &Btf<'_>, offsets: &KernelOffsets) -> Self {
-        if preemption::look(offsets) == TracepointPrograms::Undisturbed {
-            return Self { switch: None, second: false };
-        }
         let function = |name| btf.function_id(name);
         let interrupts = function("bpf_local_irq_save").zip(function("bpf_local_irq_restore"));
-        let switch = function("bpf_preempt_disable")
+        let beside = function("bpf_preempt_disable")
             .zip(function("bpf_preempt_enable"))
             .map(|(off, on)| PreemptionSwitch { off, on, interrupts });
+        if preemption::look(offsets) == TracepointPrograms::Undisturbed {
+            return Self { switch: None, second: false, beside };
+        }
+        let switch = beside;
         // Both copies share the scratch space, so it takes the switch; and without a name for each exec the second could
         // not tell what the first has seen.
-        Self { switch, second: switch.is_some() && offsets.task_self_exec_id != ABSENT }
+        Self { switch, second: switch.is_some() && offsets.task_self_exec_id != ABSENT, beside }
     }
 }
 
