@@ -240,7 +240,7 @@ fn a_workload_full_of_files() {
     let rounds = u64::try_from(ROUNDS).unwrap_or(1);
     show(&format!("files: the agent's own process had {} ticks meanwhile, of 10 ms", used / rounds));
     show(&format!(
-        "files: each {without:?} {with:?}, with statistics {} us",
+        "files: in ns, from the fastest to the slowest, without {without:?} and with {with:?}; while measuring {} us",
         in_all / 1000 / u128::from(rounds)
     ));
     // What the clock around each run takes is the measure's, and not there when nobody measures.
