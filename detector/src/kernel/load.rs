@@ -266,14 +266,14 @@ impl Kernel {
             self.beside.push(Beside { sight, attached, missed_before });
             return Ok(Outcome { sight, hook: Ok(choice.hook) });
         }
-        let load = |switch| self.object.load(choice.program, choice.kind, switch);
+        let load = |switch| {
+            let loaded = self.object.load(choice.program, choice.kind, switch);
+            loaded.inspect_err(|(error, log)| debug!("`{}` is refused: {error}\n{log}", choice.program))
+        };
         let tried = load(switch)
             // Rather disturbed now and then, which is counted, than not at all.
             .or_else(|refused| if switch.is_some() { load(None) } else { Err(refused) })
-            .map_err(|(error, log)| {
-                debug!("`{}` is refused: {error}\n{log}", choice.program);
-                format!("loading it for {}: {error}", choice.hook)
-            })
+            .map_err(|(error, _)| format!("loading it for {}: {error}", choice.hook))
             .and_then(|program| {
                 bpf_call::open_raw_tracepoint(&program, None)
                     .map(|link| (program, link))
