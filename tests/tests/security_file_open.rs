@@ -10,6 +10,7 @@ use detector_tests::not_run::{Reason, not_run};
 use detector_tests::process::Patience;
 use detector_tests::{Agent, BareContainer, helper_binaries, marker, program_copy};
 use nix::sys::signal::Signal;
+use tempfile::TempDir;
 
 detector_tests::depends_on_security_modules!();
 
@@ -23,16 +24,21 @@ const RULES: &str = "
   priority: CRITICAL
 ";
 
+/// The agent with [`RULES`], which live as long as the folder.
+fn agent() -> (Agent, TempDir) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let rules = folder.path().join("rules.yaml");
+    fs::write(&rules, RULES).expect("the rules");
+    (Agent::start_with(&[OsStr::new("-r"), rules.as_os_str()]), folder)
+}
+
 #[test]
 fn the_writer_is_named_whatever_became_of_the_name() {
     const CASE: &str = "the_writer_is_named_whatever_became_of_the_name";
     if !has_root(CASE) {
         return;
     }
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let rules = folder.path().join("rules.yaml");
-    fs::write(&rules, RULES).expect("the rules");
-    let agent = Agent::start_with(&[OsStr::new("-r"), rules.as_os_str()]);
+    let (agent, _rules) = agent();
     let container = BareContainer::new();
     let [copied, renamed, shell, image, host] = ["copied", "renamed", "shell", "image", "host"].map(marker);
     program_copy::copy(&helper_binaries::path("probe"), &container.upper().join(&host));
@@ -94,10 +100,7 @@ fn a_writer_in_another_container_is_named_when_that_is_gone() {
     if !has_root(CASE) {
         return;
     }
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let rules = folder.path().join("rules.yaml");
-    fs::write(&rules, RULES).expect("the rules");
-    let agent = Agent::start_with(&[OsStr::new("-r"), rules.as_os_str()]);
+    let (agent, _rules) = agent();
     let (writes, executes) = (BareContainer::new(), BareContainer::new());
     let name = marker("given");
     let waits = format!("while [ ! -e /tmp/{name}-is-gone ]; do sleep 0.1; done\n/tmp/{name} exit");
